@@ -1,0 +1,1 @@
+"""An app as a user of django_workflows would write it."""
