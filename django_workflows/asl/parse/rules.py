@@ -1,0 +1,138 @@
+"""Choice rules: what a Choice state tests.
+
+Source: ASL specification, "Choice State", "Choice Rules" and "Data-Test Expression".
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from django_workflows.asl.definition import And, ChoiceRule, Comparison, Not, Or, Test
+from django_workflows.asl.expressions import jsonpath
+from django_workflows.asl.parse.reading import Fields
+from django_workflows.asl.parse.report import shown
+from django_workflows.asl.values import JSON, is_number, parse_timestamp
+
+_ORDERS = ("Equals", "LessThan", "GreaterThan", "LessThanEquals", "GreaterThanEquals")
+
+#: Each operator and the kind of its operand.
+OPERATORS: Final[dict[str, str]] = (
+    {f"{kind}{order}": kind for kind in ("String", "Numeric", "Timestamp") for order in _ORDERS}
+    | {"BooleanEquals": "Boolean", "StringMatches": "String"}
+    | {
+        f"Is{what}": "Boolean"
+        for what in ("Null", "Present", "Numeric", "String", "Boolean", "Timestamp")
+    }
+)
+#: The same with the operand at a path.
+PATH_OPERATORS: Final = {
+    f"{name}Path": name
+    for name in OPERATORS
+    if name != "StringMatches" and not name.startswith("Is")
+}
+_WANTED = {
+    "String": "a string",
+    "Numeric": "a number",
+    "Boolean": "true or false",
+    "Timestamp": "a timestamp like '2026-01-31T09:30:00Z'",
+}
+_COMBINERS: Final = ("And", "Or", "Not")
+
+_COMPARISON_FIELDS = frozenset(OPERATORS) | frozenset(PATH_OPERATORS) | {"Comment", "Variable"}
+_NESTED_FIELDS = _COMPARISON_FIELDS | frozenset(_COMBINERS)
+_RULE_FIELDS = _NESTED_FIELDS | {"Next", "Assign"}
+_JSONATA_FIELDS = frozenset({"Condition", "Output"})
+
+#: Stands in for a rule that could not be read; it is never run.
+_NOTHING = Or(tests=())
+
+
+def choice_rule(rule: Fields) -> ChoiceRule:
+    """One element of Choices."""
+    _only(rule, _RULE_FIELDS)
+    rule.require("Next")
+    return ChoiceRule(
+        test=_test(rule),
+        next=rule.text("Next") or "",
+        assign=rule.template("Assign", must_be_object=True),
+    )
+
+
+def _only(rule: Fields, allowed: frozenset[str]) -> None:
+    if rule.members.keys() <= allowed:
+        return
+    for name in rule.members:
+        if name in allowed:
+            continue
+        if name in ("Next", "Assign"):
+            rule.unsupported(name, (), " inside another rule: only the outermost one has it")
+        elif name in _JSONATA_FIELDS:
+            rule.unsupported(name, (), " in a JSONPath rule: it belongs to JSONata")
+        else:
+            rule.unsupported(name, allowed)
+
+
+def _test(rule: Fields) -> Test:
+    rule.text("Comment")
+    combiners = [name for name in _COMBINERS if name in rule]
+    operators = [name for name in rule.members if name in OPERATORS or name in PATH_OPERATORS]
+    if not combiners:
+        return _comparison(rule, operators)
+    for name in [*combiners[1:], *operators, *(["Variable"] if "Variable" in rule else [])]:
+        rule.out_of_place(name, f"a rule with {combiners[0]!r} can't have {name!r} too")
+    combiner = combiners[0]
+    if combiner == "Not":
+        inner = rule.object("Not")
+        return _NOTHING if inner is None else Not(test=_nested(inner))
+    tests = tuple(_nested(inner) for inner in rule.objects(combiner))
+    return And(tests=tests) if combiner == "And" else Or(tests=tests)
+
+
+def _nested(rule: Fields) -> Test:
+    _only(rule, _NESTED_FIELDS)
+    return _test(rule)
+
+
+def _comparison(rule: Fields, operators: list[str]) -> Test:
+    if "Variable" not in rule:
+        what = "one comparison operator" if not operators else f"{operators[0]!r}"
+        rule.report.error(
+            rule.pointer,
+            "These fields are required: [Variable]:"
+            f" a rule is 'And', 'Or', 'Not', or 'Variable' with {what}",
+        )
+    elif not operators:
+        rule.report.error(
+            rule.pointer,
+            "a comparison operator is required beside 'Variable', such as 'StringEquals'",
+        )
+    for name in operators[1:]:
+        rule.out_of_place(name, f"a rule has one operator, and it has {operators[0]!r} already")
+    variable = rule.path("Variable")
+    operand = _operand(rule, operators[0]) if operators else None
+    if variable is None or not operators:
+        return _NOTHING
+    operator = PATH_OPERATORS.get(operators[0], operators[0])
+    return Comparison(variable=variable, operator=operator, operand=operand)
+
+
+def _operand(rule: Fields, operator: str) -> JSON | jsonpath.Path:
+    if operator in PATH_OPERATORS:
+        return rule.path(operator)
+    value = rule.members[operator]
+    kind = OPERATORS[operator]
+    if not _is_of(kind, value):
+        rule.wrong(operator, f"expected {_WANTED[kind]}, found {shown(value)}")
+    return value
+
+
+def _is_of(kind: str, value: JSON) -> bool:
+    match kind:
+        case "String":
+            return isinstance(value, str)
+        case "Numeric":
+            return is_number(value)
+        case "Boolean":
+            return isinstance(value, bool)
+        case _:
+            return isinstance(value, str) and parse_timestamp(value) is not None
