@@ -1,0 +1,582 @@
+"""What is stored: workflows, their versions, executions, events, open tasks.
+
+Rule 1: events are the truth. They are inserted and never changed; everything an
+`Execution` row says but its place in the log, and every `Task` row, follows from
+them and can be made anew (`engine.rebuild`).
+Rule 2: rows say what is true of them and don't run anything: `engine` alone
+writes executions, events and tasks.
+Rule 3: payloads are JSON as ASCII text, never the database's own JSON type, which
+may refuse ``\\u0000`` and lone surrogates and change the order of members.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import uuid
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+from django.conf import settings
+from django.core.validators import RegexValidator
+from django.db import connections, models, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from django_workflows import asl
+from django_workflows.asl import values
+from django_workflows.asl.context import TOKEN
+from django_workflows.asl.values import JSON
+
+if TYPE_CHECKING:
+    from django.db.models.manager import RelatedManager
+
+ModelT = TypeVar("ModelT", bound=models.Model)
+
+#: AWS, CreateStateMachine and StartExecution: what a name must not contain.
+_NAME = re.compile(
+    r"[^\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff\U0010ffff]{1,80}"
+)
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def is_name(text: str) -> bool:
+    """Whether *text* may name a workflow or an execution."""
+    return _NAME.fullmatch(text) is not None
+
+
+validate_name = RegexValidator(
+    re.compile(rf"\A{_NAME.pattern}\Z"),
+    _(
+        "Use 1 to 80 characters, without spaces, control characters or any of"
+        ' < > { } [ ] ? * " # % \\ ^ | ~ ` $ & , ; : /'
+    ),
+)
+
+
+def storable(text: str, length: int | None = None) -> str:
+    """*text* as every database's text column takes it: NUL and lone surrogates replaced.
+
+    Only for columns that repeat what an event holds in full.
+    """
+    if length is not None and len(text) > length:
+        text = f"{text[: length - 1]}…"
+    return _UNSTORABLE.sub("\ufffd", text)
+
+
+def lock(queryset: models.QuerySet[ModelT]) -> ModelT:
+    """The one row of *queryset*, locked until the end of the transaction.
+
+    SQLite has no row locks: there the transaction begins with a write, and so has
+    the only write lock of the database before it reads anything, whether or not
+    the site configured IMMEDIATE transactions.
+
+    Raises the model's DoesNotExist.
+    """
+    connection = connections[queryset.db]
+    if connection.features.has_select_for_update:
+        only = ("self",) if connection.features.has_select_for_update_of else ()
+        return queryset.select_for_update(of=only).get()
+    column = next(
+        field.name for field in queryset.model._meta.concrete_fields if not field.primary_key
+    )
+    queryset.update(**{column: F(column)})
+    return queryset.get()
+
+
+class PayloadField(models.TextField):  # type: ignore[type-arg]
+    """Any JSON data, stored as ASCII text.
+
+    In a column that may be NULL, None is stored as NULL; in one that may not, as
+    ``null``. Saving what is not JSON data raises asl.InvalidValue.
+    """
+
+    description = _("JSON data")
+
+    def from_db_value(self, value: str | None, expression: object, connection: object) -> JSON:
+        # Not values.loads: what we wrote was checked then.
+        return None if value is None else json.loads(value)
+
+    def get_prep_value(self, value: JSON) -> str | None:
+        if value is None and self.null:
+            return None
+        return values.dumps(value)
+
+    def to_python(self, value: JSON) -> JSON:
+        return value
+
+    def value_to_string(self, obj: models.Model) -> JSON:  # type: ignore[override]
+        return self.value_from_object(obj)
+
+
+class Workflow(models.Model):
+    """A name under which versions of a definition are published and started."""
+
+    name = models.CharField(_("name"), max_length=80, unique=True, validators=[validate_name])
+    description = models.TextField(_("description"), blank=True)
+    current = models.ForeignKey(
+        "Definition",
+        verbose_name=_("current version"),
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+    )
+    start_groups = models.ManyToManyField(
+        "auth.Group",
+        verbose_name=_("groups that may start it"),
+        blank=True,
+        related_name="+",
+        help_text=_("Leave empty for everyone who may start executions."),
+    )
+    operate_groups = models.ManyToManyField(
+        "auth.Group",
+        verbose_name=_("groups that may steer it"),
+        blank=True,
+        related_name="+",
+        help_text=_("Leave empty for everyone with the permission for a command."),
+    )
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+
+    if TYPE_CHECKING:
+        definitions: RelatedManager[Definition]
+        executions: RelatedManager[Execution]
+
+    class Meta:
+        verbose_name = _("workflow")
+        verbose_name_plural = _("workflows")
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @transaction.atomic
+    def publish(
+        self, source: str | bytes | Mapping[str, JSON], *, by: Any = None, note: str = ""
+    ) -> Definition:
+        """Make *source* the current version, and return that.
+
+        Content equal to the current version's makes no new one. Executions that
+        run keep the version they started with.
+
+        Raises asl.InvalidDefinition, with everything that is wrong with it.
+        """
+        asl.parse(source)  # type: ignore[arg-type]
+        text = _source_text(source)
+        content_hash = _content_hash(text)
+        workflow = lock(type(self).objects.filter(pk=self.pk))
+        current = workflow.current
+        if current is None or current.content_hash != content_hash:
+            last = workflow.definitions.aggregate(last=models.Max("version"))["last"]
+            current = Definition.objects.create(
+                workflow=workflow,
+                version=(last or 0) + 1,
+                source=text,
+                content_hash=content_hash,
+                created_by=by,
+                note=note,
+            )
+            type(self).objects.filter(pk=self.pk).update(current=current)
+        self.current = current
+        return current
+
+
+class _Insertable(models.QuerySet[ModelT]):
+    """Rows that are made and never changed."""
+
+    def update(self, **kwargs: object) -> NoReturn:
+        raise TypeError(f"{self.model._meta.verbose_name_plural} are never changed")
+
+    def bulk_update(self, *args: object, **kwargs: object) -> NoReturn:  # type: ignore[override]
+        self.update()
+
+
+class Definition(models.Model):
+    """One version of a workflow's definition. It never changes."""
+
+    workflow = models.ForeignKey(
+        Workflow,
+        verbose_name=_("workflow"),
+        on_delete=models.CASCADE,
+        related_name="definitions",
+    )
+    version = models.PositiveIntegerField(_("version"))
+    #: The Amazon States Language as it was entered.
+    source = models.TextField(_("definition"))
+    #: Of the JSON data in ``source``, however it is laid out.
+    content_hash = models.CharField(_("content hash"), max_length=64, editable=False)
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("created by"),
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+    )
+    note = models.TextField(_("note"), blank=True)
+
+    objects = _Insertable["Definition"].as_manager()
+
+    class Meta:
+        verbose_name = _("version")
+        verbose_name_plural = _("versions")
+        ordering = ["workflow", "-version"]
+        constraints = [
+            models.UniqueConstraint(fields=["workflow", "version"], name="workflows_one_version")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.workflow} v{self.version}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise TypeError("A version is never changed: publish the next one")
+        super().save(*args, **kwargs)
+
+    @property
+    def machine(self) -> asl.StateMachine:
+        """What ``source`` says, parsed; each process keeps the last few hundred."""
+        # The hash is there because a primary key may be given again after a rollback.
+        key = (self.pk, self.content_hash)
+        machine = _machines.get(key)
+        if machine is None:
+            machine = asl.parse(self.source)
+            if len(_machines) >= 256:
+                _machines.pop(next(iter(_machines)), None)
+            _machines[key] = machine
+        return machine
+
+
+_machines: dict[tuple[int, str], asl.StateMachine] = {}
+
+
+def _source_text(source: str | bytes | Mapping[str, JSON]) -> str:
+    """*source* as text that every database takes; the JSON data it holds stay the same."""
+    if isinstance(source, bytes):
+        source = source.decode()
+    if not isinstance(source, str):
+        source = json.dumps(source, ensure_ascii=False, allow_nan=False, indent=2)
+    source = source.removeprefix("\ufeff")
+    # Surrogates can only be inside of strings, where JSON has an escape for them.
+    return re.sub("[\ud800-\udfff]", lambda match: f"\\u{ord(match[0]):04x}", source)
+
+
+def _content_hash(text: str) -> str:
+    canonical = json.dumps(
+        json.loads(text), ensure_ascii=True, separators=(",", ":"), sort_keys=True
+    )
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+class WaitingFor(models.TextChoices):
+    """What an execution waits for; where branches differ, the first of these."""
+
+    APPROVAL = "approval", _("approval")
+    CALLBACK = "callback", _("answer from outside")
+    TASK = "task", _("task")
+    RETRY = "retry", _("retry")
+    TIMER = "timer", _("moment")
+
+
+class Status(models.TextChoices):
+    """`asl.Status`, for people."""
+
+    RUNNING = "RUNNING", _("running")
+    SUCCEEDED = "SUCCEEDED", _("succeeded")
+    FAILED = "FAILED", _("failed")
+    TIMED_OUT = "TIMED_OUT", _("timed out")
+    ABORTED = "ABORTED", _("stopped")
+
+
+class Execution(models.Model):
+    """One run of a workflow. All but ``seq`` repeats what its events say."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    workflow = models.ForeignKey(
+        Workflow, verbose_name=_("workflow"), on_delete=models.PROTECT, related_name="executions"
+    )
+    #: The version it started with, for ever.
+    definition = models.ForeignKey(
+        Definition, verbose_name=_("version"), on_delete=models.PROTECT, related_name="executions"
+    )
+    name = models.CharField(_("name"), max_length=80)
+    status = models.CharField(
+        _("status"), max_length=16, choices=Status.choices, default=Status.RUNNING
+    )
+    input = PayloadField(_("input"))
+    #: None until it has succeeded.
+    output = PayloadField(_("output"), null=True)
+    error = models.CharField(_("error"), max_length=256, blank=True)
+    cause = models.TextField(_("cause"), blank=True)
+    started_at = models.DateTimeField(_("started"))
+    #: The moment of its last event.
+    updated_at = models.DateTimeField(_("last event"))
+    ended_at = models.DateTimeField(_("ended"), null=True)
+    started_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("started by"),
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+    )
+    #: The number of its last event: how many there are.
+    seq = models.PositiveIntegerField(_("events"))
+    #: When the clock is to send the next Wake; NULL for never.
+    wake_at = models.DateTimeField(_("wakes"), null=True)
+    #: The names of the states that wait for the world, for lists.
+    current_states = models.CharField(_("current states"), max_length=200, blank=True)
+    waiting_for = models.CharField(
+        _("waiting for"), max_length=16, choices=WaitingFor.choices, blank=True
+    )
+    #: How long the oldest of the things in ``waiting_for`` has been awaited.
+    waiting_since = models.DateTimeField(_("waiting since"), null=True)
+    retry_count = models.PositiveIntegerField(_("retries"), default=0)
+
+    if TYPE_CHECKING:
+        events: RelatedManager[Event]
+        tasks: RelatedManager[Task]
+        workflow_id: int
+        definition_id: int
+
+    class Meta:
+        verbose_name = _("execution")
+        verbose_name_plural = _("executions")
+        ordering = ["-started_at", "id"]
+        permissions = [
+            ("start_execution", _("Can start executions")),
+            ("stop_execution", _("Can stop executions")),
+            ("finish_waiting", _("Can end an execution's wait")),
+            ("complete_task", _("Can complete an execution's task")),
+            ("fail_task", _("Can fail an execution's task")),
+            ("decide_any_approval", _("Can see and decide every approval")),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["workflow", "name"], name="workflows_one_name")
+        ]
+        indexes = [
+            models.Index(fields=["-started_at", "id"], name="workflows_started"),
+            models.Index(fields=["status", "-started_at"], name="workflows_status"),
+            models.Index(
+                fields=["wake_at"], name="workflows_wake_at", condition=Q(wake_at__isnull=False)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.workflow} {self.name}"
+
+    @property
+    def is_running(self) -> bool:
+        return self.status == Status.RUNNING
+
+
+class Snapshot(models.Model):
+    """An execution folded up to its event ``seq``: what a command begins to read at.
+
+    A table of its own, so that no list loads one by mistake and no step rewrites it.
+    """
+
+    execution = models.OneToOneField(
+        Execution, on_delete=models.CASCADE, primary_key=True, related_name="snapshot"
+    )
+    seq = models.PositiveIntegerField()
+    state = models.TextField()
+
+    class Meta:
+        verbose_name = _("snapshot")
+        verbose_name_plural = _("snapshots")
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.execution_id} at event {self.seq}"
+
+    if TYPE_CHECKING:
+        execution_id: uuid.UUID
+
+
+class _EventQuerySet(_Insertable["Event"]):
+    def delete(self) -> NoReturn:
+        raise TypeError("Events are never deleted, except with their whole execution")
+
+
+class Event(models.Model):
+    """What has happened. A database trigger refuses every UPDATE of this table."""
+
+    execution = models.ForeignKey(
+        Execution, verbose_name=_("execution"), on_delete=models.CASCADE, related_name="events"
+    )
+    seq = models.PositiveIntegerField(_("number"))
+    type = models.CharField(_("type"), max_length=32)
+    at = models.DateTimeField(_("moment"))
+    #: A JSON array as text: where in the execution. See `asl.events.Path`.
+    path = models.TextField(_("path"), default="[]")
+    #: The remaining fields, as JSON text.
+    payload = models.TextField(_("fields"), default="{}")
+
+    if TYPE_CHECKING:
+        execution_id: uuid.UUID
+
+    objects = _EventQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("event")
+        verbose_name_plural = _("events")
+        ordering = ["execution", "seq"]
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(fields=["execution", "seq"], name="workflows_one_event")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.seq} {self.type}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise TypeError("events are never changed")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError("Events are never deleted, except with their whole execution")
+
+    @classmethod
+    def of(cls, execution_id: uuid.UUID, event: asl.AnyEvent) -> Event:
+        """The row for *event*, not yet saved."""
+        fields = asl.encode(event)
+        return cls(
+            execution_id=execution_id,
+            seq=fields.pop("seq"),
+            type=fields.pop("type"),
+            at=event.at,
+            path=values.dumps(fields.pop("path", [])),
+            payload=values.dumps({name: fields[name] for name in fields if name != "at"}),
+        )
+
+    def read(self) -> asl.AnyEvent:
+        """The event that this row stores. It holds secrets: see `public_fields`."""
+        return asl.decode(
+            {
+                **json.loads(self.payload),
+                "seq": self.seq,
+                "type": self.type,
+                "at": values.format_timestamp(self.at),
+                "path": json.loads(self.path),
+            }
+        )
+
+    @property
+    def public_fields(self) -> dict[str, JSON]:
+        """The fields that people may see: no seed, no credentials, no task's token."""
+        fields = json.loads(TOKEN.sub(HIDDEN_TOKEN, self.payload))
+        return {name: fields[name] for name in fields if name not in ("seed", "credentials")}
+
+
+#: What stands where a task's token was.
+HIDDEN_TOKEN = "wft.(hidden)"  # noqa: S105
+
+
+def without_tokens(value: JSON) -> JSON:
+    """*value* as people may see it: whoever holds a task's token can answer the task."""
+    text = values.dumps(value)
+    hidden = TOKEN.sub(HIDDEN_TOKEN, text)
+    return value if hidden == text else json.loads(hidden)
+
+
+class Task(models.Model):
+    """An open task of an execution; the row goes when the task ends.
+
+    For a handler it is what the queue is told of and the lease of the worker that
+    is at it; for an approval, an entry of the inbox of those named in
+    ``candidates``.
+    """
+
+    class Kind(models.TextChoices):
+        HANDLER = "handler", _("handler")
+        CALLBACK = "callback", _("answer from outside")
+        APPROVAL = "approval", _("approval")
+
+    class Status(models.TextChoices):
+        #: A worker is to take it.
+        QUEUED = "QUEUED", _("queued")
+        #: A worker is at it.
+        RUNNING = "RUNNING", _("running")
+        #: The answer comes from outside, or from a person.
+        PENDING = "PENDING", _("pending")
+
+    execution = models.ForeignKey(
+        Execution, verbose_name=_("execution"), on_delete=models.CASCADE, related_name="tasks"
+    )
+    #: The seq of its TaskStarted: what names the task in commands.
+    seq = models.PositiveIntegerField(_("task"))
+    kind = models.CharField(_("kind"), max_length=16, choices=Kind.choices)
+    status = models.CharField(_("status"), max_length=16, choices=Status.choices)
+    resource = models.TextField(_("resource"))
+    state = models.CharField(_("state"), max_length=200)
+    #: A JSON array as text, as in `Event`.
+    path = models.TextField(_("path"), default="[]")
+    title = models.CharField(_("title"), max_length=200, blank=True)
+    instructions = models.TextField(_("instructions"), blank=True)
+    #: What an approval may be decided to be: a list of texts.
+    decisions = PayloadField(_("decisions"), default=list)
+    created_at = models.DateTimeField(_("since"))
+    #: When it fails with States.Timeout; NULL for never.
+    deadline = models.DateTimeField(_("deadline"), null=True)
+
+    #: How often, and when last, the queue was told of it.
+    offers = models.PositiveIntegerField(_("offers"), default=0)
+    offered_at = models.DateTimeField(_("offered"), null=True)
+    #: How often a worker has taken it.
+    deliveries = models.PositiveIntegerField(_("deliveries"), default=0)
+    #: The worker that has it, while RUNNING.
+    worker = models.CharField(_("worker"), max_length=200, blank=True)
+    #: When the clock looks after it: QUEUED is offered again, RUNNING taken away
+    #: from its worker, whose lease has then run out.
+    due_at = models.DateTimeField(_("due"), null=True)
+
+    if TYPE_CHECKING:
+        candidates: RelatedManager[TaskCandidate]
+        execution_id: uuid.UUID
+
+    class Meta:
+        verbose_name = _("task")
+        verbose_name_plural = _("tasks")
+        ordering = ["created_at", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["execution", "seq"], name="workflows_one_task")
+        ]
+        indexes = [
+            models.Index(
+                fields=["due_at"], name="workflows_due_at", condition=Q(due_at__isnull=False)
+            ),
+            models.Index(fields=["kind", "created_at"], name="workflows_task_kind"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title or f"{self.state} ({self.resource})"
+
+
+class TaskCandidate(models.Model):
+    """A user or a group that may decide an approval, by name."""
+
+    class Kind(models.TextChoices):
+        USER = "user", _("user")
+        GROUP = "group", _("group")
+
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="candidates")
+    kind = models.CharField(_("kind"), max_length=8, choices=Kind.choices)
+    name = models.CharField(_("name"), max_length=255)
+
+    class Meta:
+        verbose_name = _("candidate")
+        verbose_name_plural = _("candidates")
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(fields=["task", "kind", "name"], name="workflows_one_candidate")
+        ]
+        indexes = [models.Index(fields=["kind", "name"], name="workflows_candidate")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
