@@ -1,0 +1,698 @@
+"""What follows: the one place where anything is computed.
+
+A command wakes one branch; `settle` then makes move after move until every
+branch waits for the world. A move looks at what its branch is doing and emits
+one or a few events; `execution.apply` alone says what they change.
+
+Rule 1: no side effect, no clock, no fresh chance: ``at`` is passed in, and draws
+derive from the execution's seed and the event they end up in.
+Rule 2: what an evaluation yielded is in the event, so replay evaluates nothing.
+Rule 3: StateError is caught here, in `_attempt`, and becomes a StateFailed event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from random import Random
+from typing import Any, TypeVar, assert_never
+
+from django_workflows.asl import choice, context, dataflow, events, retrying, values
+from django_workflows.asl.commands import (
+    AnyCommand,
+    CompleteTask,
+    FailTask,
+    FinishWaiting,
+    Heartbeat,
+    Stop,
+    Wake,
+)
+from django_workflows.asl.definition import (
+    Choice,
+    Fail,
+    Map,
+    Parallel,
+    Pass,
+    State,
+    StateMachine,
+    Succeed,
+    Task,
+    Wait,
+)
+from django_workflows.asl.errors import ExecutionEnded, InvalidValue, NotPending, StateError
+from django_workflows.asl.events import AnyEvent, Event, Origin, Path
+from django_workflows.asl.execution import (
+    AwaitingBranches,
+    AwaitingTask,
+    Branch,
+    Ending,
+    Entering,
+    Execution,
+    Failed,
+    Failing,
+    Leaving,
+    Running,
+    Succeeded,
+    apply,
+)
+from django_workflows.asl.expressions.names import Names
+from django_workflows.asl.values import JSON
+
+EventT = TypeVar("EventT", bound=Event)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What an execution may grow to."""
+
+    #: For inputs, outputs and results, each, in bytes of UTF-8. AWS: 262,144.
+    payload_bytes: int = values.MAX_PAYLOAD_BYTES
+    #: Events in one execution, the guard against a loop that never waits. AWS: 25,000.
+    history_events: int = 250_000
+
+
+class Draft:
+    """An execution in the making: a copy of its own, and the events so far."""
+
+    __slots__ = ("at", "events", "execution", "limits", "origin", "workflow")
+
+    def __init__(
+        self,
+        workflow: StateMachine,
+        execution: Execution,
+        *,
+        at: datetime,
+        limits: Limits,
+        origin: Origin | None = None,
+    ) -> None:
+        self.workflow = workflow
+        self.execution = execution.copy()
+        self.at = at
+        self.limits = limits
+        self.origin = origin
+        self.events: list[AnyEvent] = []
+
+    def emit(self, event_type: Callable[..., EventT], path: Path, /, **fields: Any) -> EventT:
+        """Add the next event, and let the execution follow it."""
+        event = event_type(
+            seq=self.execution.seq + 1, at=self.at, path=path, origin=self.origin, **fields
+        )
+        self.origin = None
+        apply(self.execution, event)  # type: ignore[arg-type]
+        self.events.append(event)  # type: ignore[arg-type]
+        return event
+
+
+# -- commands ----------------------------------------------------------------------------
+
+
+def start(draft: Draft, *, input: JSON, context: JSON, seed: str) -> None:
+    """Begin an execution that is still empty, and settle it."""
+    seconds = draft.workflow.timeout_seconds
+    draft.emit(
+        events.ExecutionStarted,
+        (),
+        input=input,
+        context=context,
+        seed=seed,
+        deadline=None if seconds is None else draft.at + timedelta(seconds=seconds),
+    )
+    settle(draft)
+
+
+def obey(draft: Draft, command: AnyCommand) -> None:
+    """Do what *command* says, and settle.
+
+    Raises ExecutionEnded or NotPending, with no event emitted, where it does not
+    apply; InvalidValue where a result is not JSON data.
+    """
+    if not draft.execution.is_running and not isinstance(command, Wake):
+        raise ExecutionEnded(f"the execution has ended: {draft.execution.status}")
+    match command:
+        case CompleteTask(task=task, output=output):
+            values.check(output, what="result")
+            _complete(draft, _task_path(draft.execution, task), task, output)
+        case FailTask(task=task, error=error, cause=cause):
+            _fail(draft, _task_path(draft.execution, task), task, error, cause)
+        case Heartbeat(task=task):
+            draft.emit(events.TaskHeartbeat, _task_path(draft.execution, task), task=task)
+        case FinishWaiting(wait=wait):
+            path = draft.execution.waits.get(wait)
+            if path is None:
+                raise _not_pending(draft.execution, "wait", wait)
+            draft.emit(events.WaitFinished, path, wait=wait)
+        case Wake(at=at):
+            _wake(draft, at)
+        case Stop(error=error, cause=cause):
+            draft.emit(events.ExecutionAborted, (), error=error, cause=cause)
+        case _:
+            assert_never(command)
+    settle(draft)
+
+
+def _task_path(execution: Execution, task: int) -> Path:
+    path = execution.tasks.get(task)
+    if path is None:
+        raise _not_pending(execution, "task", task)
+    return path
+
+
+def _not_pending(execution: Execution, what: str, number: int) -> NotPending:
+    open_ones = execution.tasks if what == "task" else execution.waits
+    shown = ", ".join(str(one) for one in sorted(open_ones)[:10])
+    if len(open_ones) > 10:
+        shown += f" and {len(open_ones) - 10} more"
+    waits_for = f"{what}s {shown}" if open_ones else f"no {what}"
+    return NotPending(
+        f"{what} {number} is not pending: the execution is at event {execution.seq}"
+        f" and waits for {waits_for}"
+    )
+
+
+def _complete(draft: Draft, path: Path, task: int, output: JSON) -> None:
+    branch = draft.execution.branches[path]
+    reads = isinstance(branch.doing, AwaitingTask) and branch.doing.role == "read"
+    # What an ItemReader brings is bounded by MaxItems, not as a payload.
+    if not reads and values.exceeds(output, draft.limits.payload_bytes):
+        state = _state_of(draft, path)
+        name = "lambda" if ":lambda:invoke" in _resource(state) else _resource(state)
+        error = _too_large(name)
+        draft.emit(events.TaskFailed, path, task=task, error=error.name, cause=error.cause)
+        return
+    draft.emit(events.TaskSucceeded, path, task=task, output=output)
+
+
+def _resource(state: State) -> str:
+    return state.resource if isinstance(state, Task) else state.name
+
+
+def _fail(draft: Draft, path: Path, task: int, error: str | None, cause: str | None) -> None:
+    if error == "States.Runtime":
+        state, branch = _state_of(draft, path), draft.execution.branches[path]
+        cause = _located(StateError(error, cause), state, branch).cause
+    draft.emit(events.TaskFailed, path, task=task, error=error, cause=cause)
+
+
+def _wake(draft: Draft, now: datetime) -> None:
+    """Everything that was due by *now*, one moment at a time: the first may cancel the next."""
+    execution = draft.execution
+    while execution.is_running:
+        due = execution.next_due()
+        deadline = execution.deadline
+        if deadline is not None and deadline <= now and (due is None or deadline <= due[0]):
+            draft.emit(events.ExecutionTimedOut, ())
+            return
+        if due is None or due[0] > now:
+            return
+        moment, path = due
+        doing = execution.branches[path].doing
+        if isinstance(doing, AwaitingTask):
+            draft.emit(
+                events.TaskTimedOut,
+                path,
+                task=doing.task,
+                heartbeat=doing.deadline != moment,
+            )
+        else:
+            draft.emit(events.WaitFinished, path, wait=doing.wait)  # type: ignore[union-attr]
+        settle(draft)
+
+
+# -- moves -------------------------------------------------------------------------------
+
+
+def settle(draft: Draft) -> None:
+    """Make every move that is ours. The branch that became ready last goes first."""
+    execution = draft.execution
+    while execution.ready:
+        if execution.seq >= draft.limits.history_events:
+            draft.emit(
+                events.ExecutionFailed,
+                (),
+                error="States.Runtime",
+                cause="The execution reached the maximum number of history events"
+                f" ({draft.limits.history_events}).",
+            )
+            return
+        path = next(reversed(execution.ready))
+        branch = execution.branches[path]
+        match branch.doing:
+            case Entering(state=name):
+                state = name or _machine(draft.workflow, path).start_at
+                draft.emit(events.StateEntered, path, state=state, input=branch.input)
+            case Running():
+                _attempt(draft, path, branch, _run)
+            case Leaving(result=result, role=role):
+                _attempt(draft, path, branch, partial(_leave, result=result, role=role))
+            case AwaitingBranches():
+                _attempt(draft, path, branch, _tend)
+            case Failing():
+                _handle(draft, path, branch, branch.doing)
+            case Ending(output=output):
+                _end(draft, path, output)
+            case _:
+                raise AssertionError(f"{branch.doing} is no move")
+
+
+_Move = Callable[[Draft, Path, State, Branch], None]
+
+
+def _attempt(draft: Draft, path: Path, branch: Branch, move: _Move) -> None:
+    state = _state_of(draft, path)
+    try:
+        move(draft, path, state, branch)
+    except StateError as raised:
+        _abort_children(draft, path)
+        error = _located(raised, state, branch)
+        draft.emit(
+            events.StateFailed,
+            path,
+            state=state.name,
+            error=error.name,
+            cause=error.cause,
+            # Recorded on AWS: a result that is too large can be caught, an output can't.
+            catchable=error.name != "States.DataLimitExceeded",
+        )
+
+
+def _run(draft: Draft, path: Path, state: State, branch: Branch) -> None:
+    """The state's work: done at once, or asked of the world."""
+    names = _names(draft, path, state, branch.input)
+    match state:
+        case Pass():
+            result = state.result if state.has_result else dataflow.effective_input(state, names)
+            _exit(draft, path, state, branch, result, names)
+        case Succeed():
+            _exit(draft, path, state, branch, dataflow.filtered_input(state, names), names)
+        case Choice():
+            _choose(draft, path, state, branch, names)
+        case Wait():
+            filtered = dataflow.filtered_input(state, names)
+            until = dataflow.waiting_time(state, names.with_input(filtered), draft.at)
+            if until <= draft.at:
+                _leave(draft, path, state, branch, result=None, role="work")
+            else:
+                draft.emit(events.WaitStarted, path, state=state.name, until=until)
+        case Fail():
+            error, cause = dataflow.failure(state, names)
+            draft.emit(events.StateFailed, path, state=state.name, error=error, cause=cause)
+        case Task():
+            _ask(draft, path, state, branch)
+        case Parallel():
+            draft.emit(
+                events.ForkStarted,
+                path,
+                state=state.name,
+                kind="Parallel",
+                total=len(state.branches),
+                input=dataflow.effective_input(state, names),
+            )
+        case Map():
+            if state.item_reader is None:
+                filtered = dataflow.filtered_input(state, names)
+                _fork_map(draft, path, state, dataflow.items(state, filtered, names), names)
+            else:
+                _ask_reader(draft, path, state, names)
+        case _:
+            raise AssertionError(f"{type(state)} is no state type")
+
+
+def _leave(draft: Draft, path: Path, state: State, branch: Branch, result: JSON, role: str) -> None:
+    """The world has answered: the answer goes on its way out."""
+    names = _names(draft, path, state, branch.input)
+    if isinstance(state, Wait):
+        _exit(draft, path, state, branch, dataflow.filtered_input(state, names), names)
+    elif isinstance(state, Map) and role == "read":
+        if not isinstance(result, list):
+            raise StateError("States.ItemReaderFailed", "Attempting to map over non-iterable node.")
+        _fork_map(draft, path, state, result, names)
+    else:
+        _exit(draft, path, state, branch, result, names)
+
+
+def _exit(
+    draft: Draft, path: Path, state: State, branch: Branch, result: JSON, names: Names
+) -> None:
+    selected = dataflow.selected_result(state, result, names)
+    output = dataflow.effective_output(state, branch.input, selected, names)
+    variables = dataflow.assigned(state.assign, selected, names)
+    _emit_exit(draft, path, state, output, state.next, variables)
+
+
+def _choose(draft: Draft, path: Path, state: Choice, branch: Branch, names: Names) -> None:
+    filtered = dataflow.filtered_input(state, names)
+    seen = names.with_input(filtered)
+    rule = choice.taken_rule(state, seen)
+    following = rule.next if rule is not None else state.default
+    if following is None:
+        raise dataflow.runtime_error(
+            "Failed to transition out of the state. The state does not point to a next state."
+        )
+    output = dataflow.effective_output(state, branch.input, filtered, names)
+    variables = dataflow.assigned(dataflow.rule_assign(state, rule), filtered, seen)
+    _emit_exit(draft, path, state, output, following, variables)
+
+
+def _emit_exit(
+    draft: Draft,
+    path: Path,
+    state: State,
+    output: JSON,
+    following: str | None,
+    variables: JSON,
+    catcher: int | None = None,
+) -> None:
+    if values.exceeds(output, draft.limits.payload_bytes):
+        raise _too_large(state.name)
+    draft.emit(
+        events.StateExited,
+        path,
+        state=state.name,
+        output=output,
+        next=following,
+        variables=variables or None,
+        catcher=catcher,
+    )
+
+
+def _ask(draft: Draft, path: Path, state: Task, branch: Branch) -> None:
+    names = _names(draft, path, state, branch.input)
+    filtered = dataflow.filtered_input(state, names)
+    seen = names.with_input(filtered)
+    timeout = dataflow.positive_seconds(state.timeout_seconds, seen, "TimeoutSecondsPath")
+    heartbeat = dataflow.positive_seconds(state.heartbeat_seconds, seen, "HeartbeatSecondsPath")
+    draft.emit(
+        events.TaskStarted,
+        path,
+        state=state.name,
+        resource=state.resource,
+        input=dataflow.effective_input(state, names),
+        deadline=None if timeout is None else draft.at + timedelta(seconds=timeout),
+        heartbeat_seconds=heartbeat,
+        retry_count=branch.retry_count,
+        visit=branch.entered_seq,
+        credentials=None
+        if state.credentials is None
+        else state.credentials.evaluate(seen, "Credentials"),
+    )
+
+
+# -- Parallel and Map --------------------------------------------------------------------
+
+
+def _ask_reader(draft: Draft, path: Path, state: Map, names: Names) -> None:
+    reader = state.item_reader
+    assert reader is not None
+    filtered = dataflow.filtered_input(state, names)
+    seen = names.with_input(filtered)
+    _check_concurrency(state, seen)
+    draft.emit(
+        events.TaskStarted,
+        path,
+        state=state.name,
+        resource=reader.resource,
+        input={
+            "Parameters": {}
+            if reader.parameters is None
+            else reader.parameters.evaluate(seen, "Parameters"),
+            "ReaderConfig": dict(reader.config),
+            "MaxItems": dataflow.max_items(state, seen) or None,
+        },
+        visit=draft.execution.branches[path].entered_seq,
+        role="read",
+    )
+
+
+def _ask_writer(draft: Draft, path: Path, state: Map, results: list[JSON]) -> None:
+    writer = state.result_writer
+    assert writer is not None
+    branch = draft.execution.branches[path]
+    names = _names(draft, path, state, branch.input)
+    seen = names.with_input(dataflow.filtered_input(state, names))
+    draft.emit(
+        events.TaskStarted,
+        path,
+        state=state.name,
+        resource=writer.resource or state.name,
+        input={
+            "Parameters": {}
+            if writer.parameters is None
+            else writer.parameters.evaluate(seen, "Parameters"),
+            "WriterConfig": dict(writer.config),
+            "Label": state.label,
+            "Results": results,
+        },
+        visit=branch.entered_seq,
+        role="write",
+    )
+
+
+def _check_concurrency(state: Map, names: Names) -> None:
+    """Wrong numbers fail the Map before anything is read."""
+    dataflow.max_concurrency(state, names)
+    dataflow.tolerance(state, names)
+
+
+def _fork_map(draft: Draft, path: Path, state: Map, items: list[JSON], names: Names) -> None:
+    seen = names.with_input(dataflow.filtered_input(state, names))
+    tolerance = dataflow.tolerance(state, seen)
+    concurrency = dataflow.max_concurrency(state, seen)
+    if state.item_batcher is not None:
+        selected = [
+            _selected_item(draft, path, state, {"Index": index, "Value": item})
+            for index, item in enumerate(items)
+        ]
+        items = dataflow.batches(state.item_batcher, selected, seen)
+    draft.emit(
+        events.ForkStarted,
+        path,
+        state=state.name,
+        kind="MapRun" if state.mode == "DISTRIBUTED" else "Map",
+        total=len(items),
+        items=items,
+        max_concurrency=concurrency,
+        tolerated_failure_count=tolerance.count,
+        tolerated_failure_percentage=tolerance.percentage,
+    )
+
+
+def _selected_item(draft: Draft, path: Path, state: Map, item: dict[str, JSON]) -> JSON:
+    """One iteration's input: ItemSelector over the state's effective input, or the item."""
+    if state.item_selector is None:
+        return item["Value"]
+    execution = draft.execution
+    branch = execution.branches[path]
+    seq = execution.seq + 1
+    names = Names(
+        input=branch.input,
+        context=lambda: {
+            **context.context_object(execution, path, state),
+            "Map": {"Item": item},
+        },
+        variables=execution.visible_variables(path),
+        chance=lambda: context.chance(execution, seq),
+    )
+    filtered = dataflow.filtered_input(state, names)
+    return state.item_selector.evaluate(names.with_input(filtered), "ItemSelector")
+
+
+def _tend(draft: Draft, path: Path, state: State, branch: Branch) -> None:
+    """One move of a Parallel or Map at work: fail, join, or start the next branch."""
+    fork = branch.doing
+    assert isinstance(fork, AwaitingBranches)
+    if fork.is_over_tolerance:
+        _abort_children(draft, path)
+        error, cause = _fork_failure(state, fork)
+        draft.emit(events.StateFailed, path, state=state.name, error=error, cause=cause)
+        return
+    if fork.succeeded + fork.failed == fork.total:
+        ended = (
+            draft.execution.branches[*path, state.name, index].doing for index in range(fork.total)
+        )
+        result = [branch.output for branch in ended if isinstance(branch, Succeeded)]
+        if isinstance(state, Map) and state.result_writer is not None:
+            _ask_writer(draft, path, state, result)
+            return
+        _exit(draft, path, state, branch, result, _names(draft, path, state, branch.input))
+        return
+    index = fork.started
+    if isinstance(state, Map) and state.item_batcher is None:
+        item = {"Index": index, "Value": fork.items[index]}
+        input = _selected_item(draft, path, state, item)
+    else:
+        input = fork.items[index] if isinstance(state, Map) else fork.input
+    draft.emit(events.BranchStarted, (*path, state.name, index), input=input)
+
+
+def _fork_failure(state: State, fork: AwaitingBranches) -> tuple[str | None, str | None]:
+    """A branch's own error passes outward; a MapRun has an error for having too many."""
+    if fork.kind == "MapRun":
+        return (
+            "States.ExceedToleratedFailureThreshold",
+            "The specified tolerated failure threshold was exceeded",
+        )
+    return fork.error or (None, None)
+
+
+def _abort_children(draft: Draft, path: Path) -> None:
+    """Say of every branch below *path* that still runs that it was ended."""
+    branch = draft.execution.branches[path]
+    if not isinstance(branch.doing, AwaitingBranches) or branch.state is None:
+        return
+    for index in range(branch.doing.started):
+        child = (*path, branch.state, index)
+        running = draft.execution.branches.get(child)
+        if running is None or isinstance(running.doing, (Succeeded, Failed)):
+            continue
+        _abort_children(draft, child)
+        draft.emit(events.BranchAborted, child)
+
+
+# -- errors and ends ---------------------------------------------------------------------
+
+
+def _handle(draft: Draft, path: Path, branch: Branch, failing: Failing) -> None:
+    """Retry, else Catch, else outward."""
+    state = _state_of(draft, path)
+    if failing.catchable and (
+        _retry(draft, path, state, branch, failing) or _catch(draft, path, state, branch, failing)
+    ):
+        return
+    if path:
+        draft.emit(events.BranchFailed, path, error=failing.error, cause=failing.cause)
+    else:
+        draft.emit(events.ExecutionFailed, (), error=failing.error, cause=failing.cause)
+
+
+def _retry(draft: Draft, path: Path, state: State, branch: Branch, failing: Failing) -> bool:
+    matched = retrying.first_match(state.retry, failing.error, heartbeat=failing.heartbeat)
+    if matched is None:
+        return False
+    index, retrier = matched
+    used = branch.retries.get(index, 0)
+    if used >= retrier.max_attempts:
+        return False
+    chance = context.chance(draft.execution, draft.execution.seq + 1)
+    draft.emit(
+        events.RetryScheduled,
+        path,
+        state=state.name,
+        until=draft.at + retrying.retry_delay(retrier, used, chance),
+        error=failing.error,
+        cause=failing.cause,
+        retrier=index,
+        attempt=used + 1,
+    )
+    return True
+
+
+def _catch(draft: Draft, path: Path, state: State, branch: Branch, failing: Failing) -> bool:
+    matched = retrying.first_match(state.catch, failing.error, heartbeat=failing.heartbeat)
+    if matched is None:
+        return False
+    index, catcher = matched
+    error_output = dataflow.error_output(failing.error, failing.cause)
+    names = _names(draft, path, state, branch.input)
+    try:
+        output = dataflow.caught_output(catcher, branch.input, error_output)
+        variables = dataflow.assigned(catcher.assign, error_output, names)
+        _emit_exit(draft, path, state, output, catcher.next, variables, catcher=index)
+    except StateError as raised:
+        error = _located(raised, state, branch)
+        draft.emit(
+            events.StateFailed,
+            path,
+            state=state.name,
+            error=error.name,
+            cause=error.cause,
+            catchable=False,
+        )
+    return True
+
+
+def _end(draft: Draft, path: Path, output: JSON) -> None:
+    if path:
+        draft.emit(events.BranchSucceeded, path, output=output)
+    else:
+        draft.emit(events.ExecutionSucceeded, (), output=output)
+
+
+def _too_large(name: str) -> StateError:
+    return StateError(
+        "States.DataLimitExceeded",
+        f"The state/task '{name}' returned a result with a size exceeding the maximum number"
+        " of bytes service limit.",
+    )
+
+
+def _located(error: StateError, state: State, branch: Branch) -> StateError:
+    """*error* with AWS's opening, where AWS has it: which state, entered at which event."""
+    if error.name not in ("States.Runtime", "States.ResultPathMatchFailure"):
+        return error
+    return StateError(
+        error.name,
+        f"An error occurred while executing the state '{state.name}'"
+        f" (entered at the event id #{branch.entered_id}). {error.cause or ''}".rstrip(),
+    )
+
+
+# -- looking things up -------------------------------------------------------------------
+
+
+def _machine(workflow: StateMachine, path: Path) -> StateMachine:
+    """The machine that the branch at *path* runs in."""
+    machine = workflow
+    for step in range(0, len(path), 2):
+        state = machine.states[str(path[step])]
+        if isinstance(state, Parallel):
+            machine = state.branches[int(path[step + 1])]
+        elif isinstance(state, Map):
+            machine = state.processor
+    return machine
+
+
+def _state_of(draft: Draft, path: Path) -> State:
+    name = draft.execution.branches[path].state
+    assert name is not None
+    return _machine(draft.workflow, path).states[name]
+
+
+def _names(draft: Draft, path: Path, state: State, input: JSON) -> Names:
+    execution = draft.execution
+    # The event about to be emitted: a Task's token and this moment's draws hang on it.
+    seq = execution.seq + 1
+
+    def make_context() -> JSON:
+        token = seq if isinstance(state, Task) and _gives_token(state.resource) else None
+        return context.context_object(execution, path, state, task=token)
+
+    def make_chance() -> Random:
+        return context.chance(execution, seq)
+
+    return Names(
+        input=input,
+        context=make_context,
+        variables=execution.visible_variables(path),
+        chance=make_chance,
+    )
+
+
+def _gives_token(resource: str) -> bool:
+    """Whether a Task may pass its token on: callbacks and activities, and handlers of the
+    site's own, which may answer later (``PENDING``) without saying so in the resource."""
+    return (
+        resource.endswith(".waitForTaskToken")
+        or not resource.startswith("arn:")
+        or ":activity:" in resource
+    )
+
+
+def check_input(input: JSON, limits: Limits) -> None:
+    """Raises InvalidValue where *input* cannot be an execution's: no JSON, or too large."""
+    values.check(input, what="input")
+    if values.exceeds(input, limits.payload_bytes):
+        raise InvalidValue(
+            f"input: {values.size(input)} bytes of JSON; at most {limits.payload_bytes} are allowed"
+        )
