@@ -12,7 +12,7 @@ from django_workflows import asl
 class Kind(StrEnum):
     USER = "user"
     SYSTEM = "system"
-    TOKEN = "token"
+    TOKEN = "token"  # noqa: S105
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

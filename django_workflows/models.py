@@ -16,7 +16,7 @@ import json
 import re
 import uuid
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from django.conf import settings
 from django.core.validators import RegexValidator
@@ -30,9 +30,6 @@ from django_workflows.asl import values
 from django_workflows.asl.context import TOKEN
 from django_workflows.asl.values import JSON
 
-if TYPE_CHECKING:
-    from django.db.models.manager import RelatedManager
-
 ModelT = TypeVar("ModelT", bound=models.Model)
 
 #: AWS, CreateStateMachine and StartExecution: what a name must not contain.
@@ -42,18 +39,19 @@ _NAME = re.compile(
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
+#: The same, for people.
+NAME_RULE = _(
+    "use 1 to 80 characters, without spaces, control characters or any of"
+    ' < > { } [ ] ? * " # % \\ ^ | ~ ` $ & , ; : /'
+)
+
+
 def is_name(text: str) -> bool:
     """Whether *text* may name a workflow or an execution."""
     return _NAME.fullmatch(text) is not None
 
 
-validate_name = RegexValidator(
-    re.compile(rf"\A{_NAME.pattern}\Z"),
-    _(
-        "Use 1 to 80 characters, without spaces, control characters or any of"
-        ' < > { } [ ] ? * " # % \\ ^ | ~ ` $ & , ; : /'
-    ),
-)
+validate_name = RegexValidator(re.compile(rf"\A{_NAME.pattern}\Z"), NAME_RULE)
 
 
 def storable(text: str, length: int | None = None) -> str:
@@ -66,27 +64,29 @@ def storable(text: str, length: int | None = None) -> str:
     return _UNSTORABLE.sub("\ufffd", text)
 
 
-def lock(queryset: models.QuerySet[ModelT]) -> ModelT:
+def lock(queryset: models.QuerySet[ModelT], *, skip_locked: bool = False) -> ModelT:
     """The one row of *queryset*, locked until the end of the transaction.
 
     SQLite has no row locks: there the transaction begins with a write, and so has
     the only write lock of the database before it reads anything, whether or not
     the site configured IMMEDIATE transactions.
 
-    Raises the model's DoesNotExist.
+    Raises the model's DoesNotExist; with ``skip_locked``, also where another
+    transaction has the row and the database can tell.
     """
-    connection = connections[queryset.db]
-    if connection.features.has_select_for_update:
-        only = ("self",) if connection.features.has_select_for_update_of else ()
-        return queryset.select_for_update(of=only).get()
-    column = next(
-        field.name for field in queryset.model._meta.concrete_fields if not field.primary_key
-    )
+    features = connections[queryset.db].features
+    if features.has_select_for_update:
+        return queryset.select_for_update(
+            of=("self",) if features.has_select_for_update_of else (),
+            skip_locked=skip_locked and features.has_select_for_update_skip_locked,
+        ).get()
+    fields = queryset.model._meta.concrete_fields
+    column = next(field.name for field in fields if not field.primary_key)
     queryset.update(**{column: F(column)})
     return queryset.get()
 
 
-class PayloadField(models.TextField):  # type: ignore[type-arg]
+class PayloadField(models.TextField):
     """Any JSON data, stored as ASCII text.
 
     In a column that may be NULL, None is stored as NULL; in one that may not, as
@@ -107,7 +107,7 @@ class PayloadField(models.TextField):  # type: ignore[type-arg]
     def to_python(self, value: JSON) -> JSON:
         return value
 
-    def value_to_string(self, obj: models.Model) -> JSON:  # type: ignore[override]
+    def value_to_string(self, obj: models.Model) -> JSON:
         return self.value_from_object(obj)
 
 
@@ -141,10 +141,6 @@ class Workflow(models.Model):
     )
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
 
-    if TYPE_CHECKING:
-        definitions: RelatedManager[Definition]
-        executions: RelatedManager[Execution]
-
     class Meta:
         verbose_name = _("workflow")
         verbose_name_plural = _("workflows")
@@ -164,7 +160,7 @@ class Workflow(models.Model):
 
         Raises asl.InvalidDefinition, with everything that is wrong with it.
         """
-        asl.parse(source)  # type: ignore[arg-type]
+        asl.parse(source)
         text = _source_text(source)
         content_hash = _content_hash(text)
         workflow = lock(type(self).objects.filter(pk=self.pk))
@@ -190,7 +186,7 @@ class _Insertable(models.QuerySet[ModelT]):
     def update(self, **kwargs: object) -> NoReturn:
         raise TypeError(f"{self.model._meta.verbose_name_plural} are never changed")
 
-    def bulk_update(self, *args: object, **kwargs: object) -> NoReturn:  # type: ignore[override]
+    def bulk_update(self, *args: object, **kwargs: object) -> NoReturn:
         self.update()
 
 
@@ -337,12 +333,6 @@ class Execution(models.Model):
     waiting_since = models.DateTimeField(_("waiting since"), null=True)
     retry_count = models.PositiveIntegerField(_("retries"), default=0)
 
-    if TYPE_CHECKING:
-        events: RelatedManager[Event]
-        tasks: RelatedManager[Task]
-        workflow_id: int
-        definition_id: int
-
     class Meta:
         verbose_name = _("execution")
         verbose_name_plural = _("executions")
@@ -394,9 +384,6 @@ class Snapshot(models.Model):
     def __str__(self) -> str:
         return f"{self.execution_id} at event {self.seq}"
 
-    if TYPE_CHECKING:
-        execution_id: uuid.UUID
-
 
 class _EventQuerySet(_Insertable["Event"]):
     def delete(self) -> NoReturn:
@@ -416,9 +403,6 @@ class Event(models.Model):
     path = models.TextField(_("path"), default="[]")
     #: The remaining fields, as JSON text.
     payload = models.TextField(_("fields"), default="{}")
-
-    if TYPE_CHECKING:
-        execution_id: uuid.UUID
 
     objects = _EventQuerySet.as_manager()
 
@@ -535,10 +519,6 @@ class Task(models.Model):
     #: When the clock looks after it: QUEUED is offered again, RUNNING taken away
     #: from its worker, whose lease has then run out.
     due_at = models.DateTimeField(_("due"), null=True)
-
-    if TYPE_CHECKING:
-        candidates: RelatedManager[TaskCandidate]
-        execution_id: uuid.UUID
 
     class Meta:
         verbose_name = _("task")

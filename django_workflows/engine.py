@@ -1,0 +1,585 @@
+"""The only writer of executions: takes a command to one, once and in order.
+
+Rule 1: every change goes through `start` or `send`, under the execution's lock and
+in one transaction: events, columns, tasks. Rejected means nothing was written.
+Rule 2: whoever it is that asks, `permissions.authorize` is asked first.
+Rule 3: nothing of the world is touched before the commit; then signals tell of it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, assert_never
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.db import IntegrityError, transaction
+from django.db.models import Min
+from django.utils import timezone
+
+from django_workflows import actors, approvals, asl, conf, models, projection, resources, signals
+from django_workflows.actors import Actor
+from django_workflows.approvals import Approval, InvalidApproval
+from django_workflows.asl import values
+from django_workflows.asl.codec import decode_execution, encode_execution
+from django_workflows.asl.face import NO_INPUT
+from django_workflows.asl.values import JSON
+from django_workflows.models import storable
+from django_workflows.permissions import Action, authorize
+
+
+class ExecutionAlreadyExists(asl.CommandRejected):
+    """An execution of this workflow has this name already, and another input."""
+
+
+class NotPublished(asl.CommandRejected):
+    """The workflow has no version that could be started."""
+
+
+class InvalidToken(asl.CommandRejected):
+    """A text is no task token, or not one that we gave."""
+
+
+class CorruptLog(asl.WorkflowError):
+    """The stored events of an execution have a gap, or are not those its row counts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A worker's wish to do the next task itself."""
+
+    worker: str
+    lease: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What a command brought about."""
+
+    #: The row as it is now.
+    execution: models.Execution
+    #: The execution that it stands for.
+    state: asl.Execution
+    #: The new events.
+    events: tuple[asl.AnyEvent, ...]
+    #: The open tasks that they began.
+    tasks: tuple[models.Task, ...] = ()
+    #: The one of those that the sender's Claim got.
+    claimed: models.Task | None = None
+
+
+# -- reading -----------------------------------------------------------------------------
+
+
+def load(execution_id: uuid.UUID) -> asl.Execution:
+    """The execution as it is: its latest snapshot and the events since.
+
+    Raises models.Execution.DoesNotExist where there is none.
+    """
+    return _load(execution_id)[0]
+
+
+def log(execution_id: uuid.UUID) -> list[asl.AnyEvent]:
+    """All its events, from the first. They hold secrets; see `models.Event.public_fields`."""
+    rows = models.Event.objects.filter(execution=execution_id).order_by("seq")
+    return [row.read() for row in rows.iterator()]
+
+
+def _load(execution_id: uuid.UUID) -> tuple[asl.Execution, int]:
+    """The execution, and the event that its snapshot was taken at (0 for no snapshot)."""
+    snapshot = models.Snapshot.objects.filter(execution=execution_id).first()
+    state = asl.Execution() if snapshot is None else decode_execution(json.loads(snapshot.state))
+    taken_at = state.seq
+    tail = models.Event.objects.filter(execution=execution_id, seq__gt=taken_at).order_by("seq")
+    try:
+        state = asl.fold((row.read() for row in tail), state)
+    except ValueError as error:
+        raise CorruptLog(f"execution {execution_id}: {error}") from error
+    if not state.seq:
+        raise models.Execution.DoesNotExist(f"there is no execution {execution_id}")
+    return state, taken_at
+
+
+# -- starting ----------------------------------------------------------------------------
+
+
+def start(
+    workflow: models.Workflow,
+    input: JSON = NO_INPUT,
+    *,
+    actor: Actor,
+    name: str | None = None,
+    context: Mapping[str, JSON] | None = None,
+    at: datetime | None = None,
+) -> models.Execution:
+    """Begin an execution of the current version of *workflow*.
+
+    ``name`` makes it safe to ask twice: a second start with an equal input returns
+    the execution there is, running or ended. ``context`` joins the Context Object.
+
+    Raises NotAllowed; NotPublished; ExecutionAlreadyExists where the name was used
+    with another input; asl.InvalidValue where the input is not JSON data or too
+    large, or the name is none.
+    """
+    authorize(actor, Action.START, workflow=workflow)
+    values.check(input, what="input")
+    if name is not None and not (isinstance(name, str) and models.is_name(name)):
+        raise asl.InvalidValue(f"name: {models.NAME_RULE}; found {name!r:.100}")
+    with transaction.atomic():
+        if name is not None and (existing := _existing(workflow, name)) is not None:
+            return _same(existing, input)
+        current = models.Workflow.objects.select_related("current").get(pk=workflow.pk)
+        if current.current is None:
+            raise NotPublished(f"the workflow {workflow} has no version yet")
+        at = at or timezone.now()
+        key = uuid.uuid4()
+        row = models.Execution(
+            id=key,
+            workflow=current,
+            definition=current.current,
+            name=name or str(key),
+            input=input,
+            started_at=at,
+            updated_at=at,
+            started_by=actor.user if actor.kind is actors.Kind.USER else None,
+            seq=0,
+        )
+        answer = asl.start(
+            current.current.machine,
+            _context(row, context),
+            input,
+            at=at,
+            origin=actor.origin,
+            limits=conf.current().limits,
+        )
+        try:
+            with transaction.atomic():
+                row.save(force_insert=True)
+        except IntegrityError:
+            # Another one was faster.
+            existing = _existing(workflow, row.name)
+            if existing is None:
+                raise
+            return _same(existing, input)
+        signal = partial(signals.execution_started.send_robust, models.Execution, execution=row)
+        transaction.on_commit(signal, robust=True)
+        _Step(row, asl.Execution(), at=at).write(answer)
+        return row
+
+
+def _existing(workflow: models.Workflow, name: str) -> models.Execution | None:
+    return models.Execution.objects.filter(workflow=workflow, name=name).first()
+
+
+def _same(existing: models.Execution, input: JSON) -> models.Execution:
+    if not values.equal(existing.input, input):
+        raise ExecutionAlreadyExists(
+            f"the workflow {existing.workflow} has an execution {existing.name!r} already,"
+            " with another input"
+        )
+    return existing
+
+
+def _context(row: models.Execution, given: Mapping[str, JSON] | None) -> dict[str, JSON]:
+    """What the starter gave for the Context Object, with who the execution is."""
+    context = dict(given or {})
+    own: dict[str, dict[str, JSON]] = {
+        "Execution": {"Id": str(row.pk), "Name": row.name},
+        "StateMachine": {
+            "Id": f"{row.workflow.name}:{row.definition.version}",
+            "Name": row.workflow.name,
+        },
+    }
+    for member, identity in own.items():
+        more = context.get(member)
+        context[member] = {**(more if isinstance(more, dict) else {}), **identity}
+    return context
+
+
+# -- commands ----------------------------------------------------------------------------
+
+
+def send(
+    execution_id: uuid.UUID,
+    command: asl.AnyCommand,
+    *,
+    actor: Actor,
+    at: datetime | None = None,
+    claim: Claim | None = None,
+) -> Sent:
+    """Take *command* to the execution, and store what follows.
+
+    ``at`` is now by default; it is never earlier than the last event. With
+    ``claim``, the first task that a handler is to do next is the sender's.
+
+    Raises asl.CommandRejected (NotAllowed, NotPending, ExecutionEnded) and
+    asl.InvalidValue, with nothing written; models.Execution.DoesNotExist.
+    """
+    with transaction.atomic():
+        row = _locked(execution_id)
+        number = getattr(command, "task", None)
+        task = None if number is None else row.tasks.filter(seq=number).first()
+        authorize(actor, _action(command), execution=row, task=task)
+        return _obey(row, command, actor, at=at, claim=claim)
+
+
+def wake(execution_id: uuid.UUID, *, at: datetime, actor: Actor) -> Sent | None:
+    """Let happen what was due by *at*; None where nothing was, or another is at it."""
+    with transaction.atomic():
+        authorize(actor, Action.WAKE)
+        try:
+            row = _locked(execution_id, skip_locked=True)
+        except models.Execution.DoesNotExist:
+            return None
+        if row.wake_at is None or row.wake_at > at:
+            return None
+        return _obey(row, asl.Wake(at=at), actor, at=at)
+
+
+def decide_approval(
+    task: models.Task,
+    decision: str,
+    comment: str = "",
+    *,
+    actor: Actor,
+    at: datetime | None = None,
+) -> Sent:
+    """Answer the approval *task*: its result is who decided what, when and why.
+
+    Raises NotAllowed; asl.NotPending where someone was faster, or it is not asked
+    any more; asl.InvalidValue where *decision* is none of its decisions.
+    """
+    with transaction.atomic():
+        row = _locked(task.execution_id)
+        asked = row.tasks.filter(pk=task.pk, kind=models.Task.Kind.APPROVAL).first()
+        if asked is None:
+            raise asl.NotPending(
+                f"task {task.seq} is not pending: it was decided, or is no longer asked"
+            )
+        authorize(actor, Action.DECIDE, execution=row, task=asked)
+        if decision not in asked.decisions:
+            raise asl.InvalidValue(
+                f"decision: expected one of {', '.join(asked.decisions)}, found {decision!r:.100}"
+            )
+        at = _moment(row, at)
+        result = {
+            "decision": decision,
+            "by": actor.origin.by,
+            "comment": comment,
+            "at": values.format_timestamp(at, timespec="milliseconds"),
+        }
+        command = asl.CompleteTask(task=asked.seq, output=result)
+        return _obey(row, command, actor.because(comment or actor.reason), at=at)
+
+
+def complete_by_token(token: str, output: JSON, *, at: datetime | None = None) -> Sent:
+    """Complete the task that *token* was given for; whoever holds it may.
+
+    Raises InvalidToken where it is none, or not ours; asl.NotPending where it was
+    used already or the task ended otherwise; asl.InvalidValue; NotAllowed for an
+    approval, which only people decide.
+    """
+    return _by_token(token, lambda task: asl.CompleteTask(task=task, output=output), at)
+
+
+def fail_by_token(
+    token: str, error: str | None = None, cause: str | None = None, *, at: datetime | None = None
+) -> Sent:
+    """Fail the task that *token* was given for. Raises as `complete_by_token` does."""
+    return _by_token(token, lambda task: asl.FailTask(task=task, error=error, cause=cause), at)
+
+
+def heartbeat_by_token(token: str, *, at: datetime | None = None) -> Sent:
+    """Say that the task's work goes on. Raises as `complete_by_token` does."""
+    return _by_token(token, lambda task: asl.Heartbeat(task=task), at)
+
+
+def token_of(task: models.Task) -> str:
+    """The token that answers *task*: a secret, for whoever is to answer it."""
+    return asl.task_token(load(task.execution_id), task.seq)
+
+
+def _by_token(token: str, command: Callable[[int], asl.AnyCommand], at: datetime | None) -> Sent:
+    claim = asl.read_token(token) if isinstance(token, str) else None
+    if claim is None:
+        raise InvalidToken("this is no task token: one reads wft.<execution>.<task>.<proof>")
+    place, number = claim
+    forged = InvalidToken("this task token was not given by this site")
+    try:
+        execution_id = uuid.UUID(place)
+        # Before anything is locked: who only guesses must not keep others waiting.
+        genuine = asl.is_token_of(load(execution_id), token)
+    except (ValueError, models.Execution.DoesNotExist):
+        raise forged from None
+    if not genuine:
+        raise forged
+    try:
+        return send(execution_id, command(number), actor=actors.BEARER, at=at)
+    except asl.ExecutionEnded as error:
+        raise asl.NotPending(f"task {number} is not pending: {error}") from None
+
+
+def _action(command: asl.AnyCommand) -> Action:
+    match command:
+        case asl.CompleteTask():
+            return Action.COMPLETE_TASK
+        case asl.FailTask():
+            return Action.FAIL_TASK
+        case asl.Heartbeat():
+            return Action.HEARTBEAT
+        case asl.FinishWaiting():
+            return Action.FINISH_WAITING
+        case asl.Stop():
+            return Action.STOP
+        case asl.Wake():
+            return Action.WAKE
+        case _:
+            assert_never(command)
+
+
+def _locked(execution_id: uuid.UUID, *, skip_locked: bool = False) -> models.Execution:
+    rows = models.Execution.objects.select_related("workflow", "definition")
+    # The definition is parsed once in a process; its text is seldom needed.
+    rows = rows.defer("input", "output", "definition__source", "workflow__description")
+    return models.lock(rows.filter(pk=execution_id), skip_locked=skip_locked)
+
+
+def _moment(row: models.Execution, at: datetime | None) -> datetime:
+    """Now, or the last event's moment where that machine's clock is ahead of ours."""
+    return max(at or timezone.now(), row.updated_at)
+
+
+def _obey(
+    row: models.Execution,
+    command: asl.AnyCommand,
+    actor: Actor,
+    *,
+    at: datetime | None,
+    claim: Claim | None = None,
+) -> Sent:
+    state, taken_at = _load(row.pk)
+    if state.seq != row.seq:
+        raise CorruptLog(f"execution {row.pk}: {row.seq} events are counted, {state.seq} stored")
+    at = _moment(row, at)
+    command = dataclasses.replace(command, origin=actor.origin)
+    if isinstance(command, asl.Wake):
+        command = dataclasses.replace(command, at=at)
+    answer = asl.resume(row.definition.machine, state, command, at=at, limits=conf.current().limits)
+    return _Step(row, state, at=at, snapshot=taken_at, claim=claim).write(answer)
+
+
+# -- writing -----------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Step:
+    """One command's consequences on their way into the database."""
+
+    row: models.Execution
+    before: asl.Execution
+    at: datetime = field(kw_only=True)
+    #: The event at which the stored snapshot was taken.
+    snapshot: int = field(default=0, kw_only=True)
+    claim: Claim | None = field(default=None, kw_only=True)
+    approvals: dict[int, Approval] = field(default_factory=dict, init=False)
+
+    def write(self, answer: asl.Answer) -> Sent:
+        row = self.row
+        state, events = self._ask_people(answer)
+        if not events:
+            return Sent(execution=row, state=state, events=())
+        models.Event.objects.bulk_create([models.Event.of(row.pk, event) for event in events])
+        self._close_tasks(state)
+        tasks = self._open_tasks(state, events)
+        claimed = next((task for task in tasks if task.worker), None)
+        self._update_row(state, events)
+        self._keep_snapshot(state)
+        self._announce(state, events, tasks)
+        return Sent(execution=row, state=state, events=events, tasks=tuple(tasks), claimed=claimed)
+
+    def _ask_people(self, answer: asl.Answer) -> tuple[asl.Execution, tuple[asl.AnyEvent, ...]]:
+        """Read the approvals that began; one that can't be asked fails at once."""
+        state, events = answer.execution, list(answer.events)
+        seen = 0
+        while seen < len(events):
+            event = events[seen]
+            seen += 1
+            if (
+                not isinstance(event, asl.TaskStarted)
+                or resources.kind(event.resource) is not resources.Kind.APPROVAL
+                or event.seq not in state.tasks
+            ):
+                continue
+            try:
+                approval = approvals.read(event.input, state=event.state)
+                _check_candidates(approval)
+            except InvalidApproval as error:
+                failing = asl.fail_task(
+                    event, error.name, error.cause, asl.Origin(channel="engine")
+                )
+                machine, limits = self.row.definition.machine, conf.current().limits
+                following = asl.resume(machine, state, failing, at=self.at, limits=limits)
+                state = following.execution
+                events.extend(following.events)
+            else:
+                self.approvals[event.seq] = approval
+        return state, tuple(events)
+
+    def _close_tasks(self, state: asl.Execution) -> None:
+        ended = [task for task in self.before.tasks if task not in state.tasks]
+        if not ended:
+            return
+        if not state.tasks:
+            self.row.tasks.all().delete()
+            return
+        for some in _chunks(ended):
+            self.row.tasks.filter(seq__in=some).delete()
+
+    def _open_tasks(
+        self, state: asl.Execution, events: Sequence[asl.AnyEvent]
+    ) -> list[models.Task]:
+        began = [
+            event
+            for event in events
+            if isinstance(event, asl.TaskStarted) and event.seq in state.tasks
+        ]
+        if not began:
+            return []
+        tasks = [projection.task_row(self.row, event) for event in began]
+        claim = self.claim
+        for task in tasks:
+            if (approval := self.approvals.get(task.seq)) is not None:
+                task.title = storable(approval.title, 200)
+                task.instructions = storable(approval.instructions)
+                task.decisions = list(approval.decisions)
+            if task.status == models.Task.Status.QUEUED:
+                if claim is None:
+                    task.offers = 1
+                    task.offered_at = self.at
+                    task.due_at = redelivery_at(1, self.at)
+                else:
+                    task.status = models.Task.Status.RUNNING
+                    task.worker = claim.worker
+                    task.deliveries = 1
+                    task.due_at = self.at + claim.lease
+                    claim = None
+        models.Task.objects.bulk_create(tasks)
+        models.TaskCandidate.objects.bulk_create(
+            [
+                models.TaskCandidate(task=task, kind=kind, name=name)
+                for task in tasks
+                if (approval := self.approvals.get(task.seq)) is not None
+                for kind, names in (
+                    (models.TaskCandidate.Kind.USER, approval.users),
+                    (models.TaskCandidate.Kind.GROUP, approval.groups),
+                )
+                for name in _candidate_names(names)
+            ]
+        )
+        return tasks
+
+    def _update_row(self, state: asl.Execution, events: Sequence[asl.AnyEvent]) -> None:
+        row, read_at = self.row, self.before.seq
+        began = {event.seq: event.at for event in events if isinstance(event, asl.SideEffect)}
+
+        def wait_began(wait: int) -> datetime:
+            return began.get(wait) or _moment_of(row.pk, wait)
+
+        changed = {
+            **projection.columns(
+                state,
+                oldest_task=_oldest_tasks(row) if state.tasks else {},
+                wait_began=wait_began,
+            ),
+            "updated_at": self.at,
+            "retry_count": row.retry_count
+            + sum(isinstance(event, asl.RetryScheduled) for event in events),
+        }
+        rows = models.Execution.objects.filter(pk=row.pk, seq=read_at)
+        if rows.update(**changed) != 1:
+            raise CorruptLog(f"execution {row.pk} changed under its lock, after event {read_at}")
+        for name, value in changed.items():
+            setattr(row, name, value)
+
+    def _keep_snapshot(self, state: asl.Execution) -> None:
+        # A large one is written more seldom: reading the tail then costs no more than it.
+        every = max(conf.current().snapshot_every, len(state.branches))
+        if state.seq - self.snapshot < every:
+            return
+        text = values.dumps(encode_execution(state))
+        fresh = {"seq": state.seq, "state": text}
+        if self.snapshot:
+            models.Snapshot.objects.filter(execution=self.row.pk).update(**fresh)
+        else:
+            models.Snapshot.objects.create(execution=self.row, **fresh)
+
+    def _announce(
+        self,
+        state: asl.Execution,
+        events: tuple[asl.AnyEvent, ...],
+        tasks: Sequence[models.Task],
+    ) -> None:
+        row = self.row
+        queued = [task.pk for task in tasks if task.status == models.Task.Status.QUEUED]
+        asked = [task for task in tasks if task.kind == models.Task.Kind.APPROVAL]
+
+        def announce() -> None:
+            send = partial(_send_signal, execution=row)
+            send(signals.events_recorded, events=events)
+            if queued:
+                send(signals.tasks_requested, task_ids=queued)
+            for task in asked:
+                send(signals.approval_requested, task=task)
+            if not state.is_running:
+                send(signals.execution_ended)
+
+        transaction.on_commit(announce, robust=True)
+
+
+def redelivery_at(offers: int, at: datetime) -> datetime:
+    """When the queue is told again of a task it was told of *offers* times: ever later."""
+    return at + timedelta(seconds=conf.current().redeliver_seconds * 2 ** min(offers - 1, 10))
+
+
+def _send_signal(signal: Any, **arguments: Any) -> None:
+    signal.send_robust(models.Execution, **arguments)
+
+
+def _check_candidates(approval: Approval) -> None:
+    """Raises InvalidApproval where nobody who may decide is known."""
+    users = get_user_model()
+    by_name = {f"{users.USERNAME_FIELD}__in": _candidate_names(approval.users)}
+    if approval.users and users._default_manager.filter(**by_name).exists():
+        return
+    groups = Group.objects.filter(name__in=_candidate_names(approval.groups))
+    if approval.groups and groups.exists():
+        return
+    named = [f"user {name!r}" for name in approval.users]
+    named += [f"group {name!r}" for name in approval.groups]
+    raise InvalidApproval(
+        approvals.UNKNOWN_CANDIDATE, f"nobody could decide: there is no {' and no '.join(named)}"
+    )
+
+
+def _candidate_names(names: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(storable(name, 255) for name in names))
+
+
+def _oldest_tasks(row: models.Execution) -> dict[str, datetime]:
+    found = row.tasks.order_by().values_list("kind").annotate(since=Min("created_at"))
+    return dict(found)
+
+
+def _moment_of(execution_id: uuid.UUID, seq: int) -> datetime:
+    events = models.Event.objects.filter(execution=execution_id, seq=seq)
+    return events.values_list("at", flat=True).get()
+
+
+def _chunks(numbers: Sequence[int], size: int = 500) -> list[Sequence[int]]:
+    return [numbers[begin : begin + size] for begin in range(0, len(numbers), size)]

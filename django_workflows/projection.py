@@ -1,0 +1,95 @@
+"""What an execution's row says about it, for lists and for the clock: pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from django_workflows import asl, models, resources
+from django_workflows.asl import values
+from django_workflows.asl.execution import AwaitingRetry, AwaitingTask, AwaitingTime
+from django_workflows.models import WaitingFor, storable
+
+#: The kinds of tasks as an execution's row has them, the first that is there counts.
+_TASKS = {
+    resources.Kind.APPROVAL: WaitingFor.APPROVAL,
+    resources.Kind.CALLBACK: WaitingFor.CALLBACK,
+    resources.Kind.HANDLER: WaitingFor.TASK,
+}
+
+
+def columns(
+    state: asl.Execution,
+    *,
+    oldest_task: Mapping[str, datetime],
+    wait_began: Callable[[int], datetime],
+) -> dict[str, Any]:
+    """The columns of `models.Execution` that follow from *state* alone, or nearly.
+
+    ``oldest_task`` has the moment of the oldest open task of each kind;
+    ``wait_began`` gives that of the WaitStarted or RetryScheduled with a seq.
+    """
+    waiting_for, since = _waiting(state, oldest_task, wait_began)
+    return {
+        "seq": state.seq,
+        "status": models.Status(str(state.status)),
+        "output": state.output,
+        "error": storable(state.error or "", 256),
+        "cause": storable(state.cause or ""),
+        "ended_at": state.ended_at,
+        "wake_at": state.wake_at,
+        "current_states": current_states(state),
+        "waiting_for": waiting_for,
+        "waiting_since": since,
+    }
+
+
+def _waiting(
+    state: asl.Execution,
+    oldest_task: Mapping[str, datetime],
+    wait_began: Callable[[int], datetime],
+) -> tuple[str, datetime | None]:
+    if not state.is_running:
+        return "", None
+    for kind, waiting_for in _TASKS.items():
+        if kind in oldest_task:
+            return waiting_for, oldest_task[kind]
+    if not state.waits:
+        return "", None
+    retries = [
+        wait
+        for wait, path in state.waits.items()
+        if isinstance(state.branches[path].doing, AwaitingRetry)
+    ]
+    if retries:
+        return WaitingFor.RETRY, wait_began(min(retries))
+    return WaitingFor.TIMER, wait_began(min(state.waits))
+
+
+def current_states(state: asl.Execution) -> str:
+    """The names of the states that wait for the world, each once."""
+    names = dict.fromkeys(
+        branch.state
+        for branch in state.branches.values()
+        if branch.state is not None
+        and isinstance(branch.doing, AwaitingTask | AwaitingTime | AwaitingRetry)
+    )
+    return storable(", ".join(names), 200)
+
+
+def task_row(execution: models.Execution, event: asl.TaskStarted) -> models.Task:
+    """The row for the open task that *event* started, but for what only approvals have."""
+    kind = resources.kind(event.resource)
+    calls = resources.calls_handler(event.resource)
+    return models.Task(
+        execution=execution,
+        seq=event.seq,
+        kind=models.Task.Kind(kind),
+        status=models.Task.Status.QUEUED if calls else models.Task.Status.PENDING,
+        resource=storable(event.resource),
+        state=storable(event.state, 200),
+        path=values.dumps(list(event.path)),
+        created_at=event.at,
+        deadline=event.deadline,
+    )

@@ -1,0 +1,52 @@
+"""What the resource of a Task asks for: a handler, a person, or an answer from outside.
+
+==================================  ===========================================
+``approval``                        people decide, in their inbox
+``callback``                        nobody is called; the token is awaited
+``...:activity:NAME``               the same
+``NAME.waitForTaskToken``           the handler of NAME is called, and what it
+                                    returns is dropped; the token is awaited
+everything else                     a handler's result is awaited
+==================================  ===========================================
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+
+APPROVAL = "approval"
+CALLBACK = "callback"
+TOKEN_SUFFIX = ".waitForTaskToken"  # noqa: S105
+
+_ACTIVITY = re.compile(r"arn:[^:]+:states:[^:]*:[^:]*:activity:.+", re.DOTALL)
+
+
+class Kind(StrEnum):
+    HANDLER = "handler"
+    CALLBACK = "callback"
+    APPROVAL = "approval"
+
+
+def kind(resource: str) -> Kind:
+    """Who answers a task of this resource."""
+    if base(resource) == APPROVAL:
+        return Kind.APPROVAL
+    if not calls_handler(resource) or awaits_token(resource):
+        return Kind.CALLBACK
+    return Kind.HANDLER
+
+
+def base(resource: str) -> str:
+    """*resource* without ``.waitForTaskToken``."""
+    return resource.removesuffix(TOKEN_SUFFIX)
+
+
+def awaits_token(resource: str) -> bool:
+    """Whether the handler's return value is not the result."""
+    return resource.endswith(TOKEN_SUFFIX)
+
+
+def calls_handler(resource: str) -> bool:
+    """Whether a worker has to do anything at all."""
+    return base(resource) not in (APPROVAL, CALLBACK) and not _ACTIVITY.fullmatch(resource)
