@@ -40,7 +40,7 @@ def check(scope: Scope, names: dict[str, str], report: Report) -> None:
         if not found and not _ends(state):
             everything_leads_somewhere = False
     start = None
-    if isinstance(scope.start_at, str):
+    if isinstance(scope.start_at, str) and scope.states:
         start = _target(scope, scope.start_at, f"{scope.pointer}/StartAt", names, report)
     # Where one transition is unknown, what follows would be guesses.
     if not everything_leads_somewhere or start is None:

@@ -17,7 +17,6 @@ from django_workflows.asl.values import JSON
 # AWS's codes (ValidateStateMachineDefinition), and one of ours at the end.
 INVALID_JSON = "INVALID_JSON_DESCRIPTION"
 SCHEMA = "SCHEMA_VALIDATION_FAILED"
-INVALID_RESOURCE = "INVALID_RESOURCE"
 MISSING_END_STATE = "MISSING_END_STATE"
 DUPLICATE_STATE_NAME = "DUPLICATE_STATE_NAME"
 INVALID_STATE_NAME = "INVALID_STATE_NAME"
@@ -70,12 +69,10 @@ class Report:
 
         ``(None, "")`` where none is near. The text begins with a blank.
         """
-        if len(word) > _LONGEST_WORD:
+        if len(word) > _LONGEST_WORD or self._comparisons_left <= 0:
             return None, ""
         known = [name for name in names if len(name) <= _LONGEST_WORD]
         self._comparisons_left -= len(known)
-        if self._comparisons_left < 0:
-            return None, ""
         folded = word.casefold()
         close = [name for name in known if name.casefold() == folded]
         close = close or get_close_matches(word, known, n=1)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from django_workflows.asl.parse.report import listed
+from django_workflows.asl.parse.report import listed, shown
 
 #: The actions of the services with an integration of their own ("optimized").
 _ACTIONS: Final[dict[str, frozenset[str]]] = {
@@ -55,7 +55,7 @@ def problem_with(resource: str) -> str | None:
         return "Value cannot be empty"
     if not resource.isprintable() or " " in resource:
         return (
-            f"The resource provided {resource!r} is not recognized. The name of a resource has"
+            f"The resource provided {shown(resource)} is not recognized. The name of a resource has"
             " no blanks and no control characters"
         )
     integration = _INTEGRATION.fullmatch(resource)
@@ -66,7 +66,7 @@ def problem_with(resource: str) -> str | None:
     if why is None:
         return None
     return (
-        f"The resource provided {resource} is not recognized. The value is not a valid"
+        f"The resource provided {resource[:200]} is not recognized. The value is not a valid"
         f" resource ARN, or the resource is not available in this region. {why}"
     )
 

@@ -49,18 +49,15 @@ _NOTHING = Or(tests=())
 
 def choice_rule(rule: Fields) -> ChoiceRule:
     """One element of Choices."""
-    _only(rule, _RULE_FIELDS)
     rule.require("Next")
     return ChoiceRule(
-        test=_test(rule),
+        test=_test(rule, _RULE_FIELDS),
         next=rule.text("Next") or "",
         assign=rule.template("Assign", must_be_object=True),
     )
 
 
 def _only(rule: Fields, allowed: frozenset[str]) -> None:
-    if rule.members.keys() <= allowed:
-        return
     for name in rule.members:
         if name in allowed:
             continue
@@ -72,42 +69,46 @@ def _only(rule: Fields, allowed: frozenset[str]) -> None:
             rule.unsupported(name, allowed)
 
 
-def _test(rule: Fields) -> Test:
+def _test(rule: Fields, allowed: frozenset[str]) -> Test:
+    is_understood = rule.members.keys() <= allowed
+    if not is_understood:
+        _only(rule, allowed)
     rule.text("Comment")
     combiners = [name for name in _COMBINERS if name in rule]
     operators = [name for name in rule.members if name in OPERATORS or name in PATH_OPERATORS]
     if not combiners:
+        # What is missing is said where nothing else is there in its stead.
+        if is_understood:
+            _require_comparison(rule, operators)
         return _comparison(rule, operators)
     for name in [*combiners[1:], *operators, *(["Variable"] if "Variable" in rule else [])]:
         rule.out_of_place(name, f"a rule with {combiners[0]!r} can't have {name!r} too")
     combiner = combiners[0]
     if combiner == "Not":
         inner = rule.object("Not")
-        return _NOTHING if inner is None else Not(test=_nested(inner))
-    tests = tuple(_nested(inner) for inner in rule.objects(combiner))
+        return _NOTHING if inner is None else Not(test=_test(inner, _NESTED_FIELDS))
+    tests = tuple(_test(inner, _NESTED_FIELDS) for inner in rule.objects(combiner))
     return And(tests=tests) if combiner == "And" else Or(tests=tests)
 
 
-def _nested(rule: Fields) -> Test:
-    _only(rule, _NESTED_FIELDS)
-    return _test(rule)
-
-
-def _comparison(rule: Fields, operators: list[str]) -> Test:
+def _require_comparison(rule: Fields, operators: list[str]) -> None:
     if "Variable" not in rule:
-        what = "one comparison operator" if not operators else f"{operators[0]!r}"
+        what = repr(operators[0]) if operators else "a comparison operator"
         rule.report.error(
             rule.pointer,
             "These fields are required: [Variable]:"
-            f" a rule is 'And', 'Or', 'Not', or 'Variable' with {what}",
+            f" a rule is 'And', 'Or' or 'Not', or 'Variable' with {what}",
         )
     elif not operators:
         rule.report.error(
             rule.pointer,
             "a comparison operator is required beside 'Variable', such as 'StringEquals'",
         )
+
+
+def _comparison(rule: Fields, operators: list[str]) -> Test:
     for name in operators[1:]:
-        rule.out_of_place(name, f"a rule has one operator, and it has {operators[0]!r} already")
+        rule.out_of_place(name, f"a rule has one operator, and this one has {operators[0]!r}")
     variable = rule.path("Variable")
     operand = _operand(rule, operators[0]) if operators else None
     if variable is None or not operators:

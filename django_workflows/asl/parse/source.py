@@ -151,12 +151,14 @@ def _load(text: str, report: Report) -> tuple[dict[str, JSON] | None, bool]:
         )
         return None, False
     except RecursionError:
-        document = None
-    if document is None or _is_too_deep(document):
         too_deep = scan(text).too_deep
-        if too_deep is not None:
-            report.error(too_deep, _TOO_DEEP, code=TOO_DEEPLY_NESTED)
-            return None, True
+        if too_deep is None:  # it is our caller who stands too deeply
+            raise
+    else:
+        too_deep = scan(text).too_deep if _is_too_deep(document) else None
+    if too_deep is not None:
+        report.error(too_deep, _TOO_DEEP, code=TOO_DEEPLY_NESTED)
+        return None, True
     if hooks.suspicious:
         _report_hidden(scan(text), report)
     if not isinstance(document, dict):
@@ -174,12 +176,14 @@ def _report_too_long(characters: int, report: Report) -> None:
 
 
 def _report_hidden(places: Places, report: Report) -> None:
-    for pointer, name in places.repeated:
+    for pointer, name, first, again in places.repeated:
+        line, column = places.line_and_column(first)
         report.error(
             pointer,
-            f"Duplicate field {shown(name)}: an object names each of its members once",
+            f"Duplicate field {shown(name)}: this object has it at line {line}, column {column}"
+            " already",
             code=INVALID_JSON,
-            at_name=True,
+            place=places.line_and_column(again),
         )
     for pointer, number in places.bad_numbers:
         found = number if len(number) <= 40 else f"{number[:37]}..."
@@ -189,7 +193,7 @@ def _report_hidden(places: Places, report: Report) -> None:
 
 def _is_too_deep(document: JSON) -> bool:
     level = [document]
-    for _ in range(MAX_DEPTH + 1):
+    for _ in range(MAX_DEPTH):
         level = [
             item
             for node in level
@@ -313,14 +317,22 @@ def _short(value: object) -> str:
 class Places:
     """Where everything in a JSON text stands, by JSON pointer."""
 
+    line_ends: list[int]
     #: The offset of the member's name and of its value; elements have no name.
     offsets: dict[str, tuple[int, int]] = field(default_factory=dict)
-    #: Pointer and name of each member whose object has named it before.
-    repeated: list[tuple[str, str]] = field(default_factory=list)
+    #: Each member whose object has it already: pointer, name, and the offsets of
+    #: the first name and of this one.
+    repeated: list[tuple[str, str, int, int]] = field(default_factory=list)
     #: Pointer and text of numbers that are none, or too large.
     bad_numbers: list[tuple[str, str]] = field(default_factory=list)
     #: The beginning of the pointer to the first place that nests too deeply.
     too_deep: str | None = None
+
+    def line_and_column(self, offset: int) -> tuple[int, int]:
+        """An offset as people count: from 1."""
+        line = bisect_left(self.line_ends, offset)
+        start = self.line_ends[line - 1] + 1 if line else 0
+        return line + 1, offset - start + 1
 
 
 _TOKEN = re.compile(r'[{}\[\]:,]|"[^"\\]*(?:\\.[^"\\]*)*"|[^\s{}\[\]:,"]+', re.DOTALL)
@@ -332,11 +344,12 @@ def scan(text: str) -> Places:
     For text that the JSON reader has taken, or has found to nest too deeply:
     what else may be wrong is not noticed here.
     """
-    places = Places()
-    # The containers we are in: pointer, the names it has had (None for an array).
-    outer: list[tuple[str, set[str] | None, int]] = []
+    places = Places([match.start() for match in re.finditer("\n", text)])
+    # The containers around the one we are in: its pointer, where each name in it
+    # is first (None for an array), the index of the element at hand.
+    outer: list[tuple[str, dict[str, int] | None, int]] = []
     pointer = ""
-    names: set[str] | None = None
+    names: dict[str, int] | None = None
     index = 0
     # The value to come: its pointer (None where a name must come first).
     here: str | None = ""
@@ -355,9 +368,9 @@ def scan(text: str) -> Places:
             assert names is not None
             name = json.loads(word)
             here, name_at = pointer + step(name), at
-            if name in names:
-                places.repeated.append((here, name))
-            names.add(name)
+            first_at = names.setdefault(name, at)
+            if first_at != at:
+                places.repeated.append((here, name, first_at, at))
         else:
             places.offsets[here] = (at if name_at is None else name_at, at)
             name_at = None
@@ -367,7 +380,7 @@ def scan(text: str) -> Places:
                     return places
                 outer.append((pointer, names, index))
                 pointer, index = here, 0
-                names, here = (set(), None) if first == "{" else (None, f"{pointer}/0")
+                names, here = ({}, None) if first == "{" else (None, f"{pointer}/0")
             elif first in "-0123456789NI" and _is_bad_number(word):
                 places.bad_numbers.append((here, word))
     return places
@@ -390,22 +403,23 @@ def located(report: Report, text: str | None) -> list[Problem]:
     """The problems of *report*, each with its line and column in *text*."""
     if text is None or not report.problems:
         return report.problems
-    offsets = scan(text).offsets
-    line_ends = [match.start() for match in re.finditer("\n", text)]
+    places = scan(text)
     found: list[Problem] = []
     for problem in report.problems:
-        place = offsets.get(problem.pointer)
-        if place is not None and problem.line is None:
-            offset = place[0] if problem in report.at_name else place[1]
-            line = bisect_left(line_ends, offset)
-            start = line_ends[line - 1] + 1 if line else 0
-            problem = replace(problem, line=line + 1, column=offset - start + 1)
-        found.append(problem)
+        offsets = places.offsets.get(problem.pointer)
+        if offsets is None or problem.line is not None:
+            found.append(problem)
+            continue
+        name_at, value_at = offsets
+        line, column = places.line_and_column(name_at if problem in report.at_name else value_at)
+        found.append(replace(problem, line=line, column=column))
     return found
 
 
 def in_document_order(problems: list[Problem], document: JSON) -> list[Problem]:
     """*problems* as they follow one another in the document, top to bottom."""
+    if document is None:
+        return problems
     positions: dict[int, dict[str, int]] = {}
 
     def order(problem: Problem) -> list[int]:

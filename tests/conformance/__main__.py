@@ -1,0 +1,98 @@
+"""``python -m tests.conformance FOLDER``: passed and total for each group."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from tests.conformance import definitions, executions
+from tests.conformance.results import Result
+
+#: The least share that must pass, of every group of a kind.
+LEAST_IN_EACH_GROUP = {"executions": 0.97}
+#: The least share that must pass of a whole kind.
+LEAST = {"validation": 0.95, "rejections": 1.0, "real": 1.0}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.conformance", description=__doc__)
+    parser.add_argument("folder", type=Path, help="where the conformance data is")
+    parser.add_argument(
+        "--only", metavar="GROUP", help="run one kind or group, such as 'real' or 'timeouts'"
+    )
+    parser.add_argument("--list", action="store_true", help="show why each failure failed")
+    options = parser.parse_args(arguments)
+    if not (options.folder / "README.md").is_file():
+        parser.error(f"{options.folder} is no folder with conformance data")
+
+    results = [
+        result
+        for result in _all(options.folder, options.only)
+        if options.only in (None, result.kind, result.group)
+    ]
+    if not results:
+        parser.error(f"there is no kind and no group {options.only!r}")
+    _print_failures(results, with_detail=options.list)
+    _print_table(results)
+    return 1 if _print_shortfalls(results) else 0
+
+
+def _all(folder: Path, only: str | None) -> Iterator[Result]:
+    if only not in LEAST:
+        yield from executions.run(folder)
+    if only != "executions":
+        yield from definitions.run(folder)
+
+
+def _print_failures(results: Iterable[Result], *, with_detail: bool) -> None:
+    for result in results:
+        if result.passed or result.skipped_reason:
+            continue
+        print(f"FAILED {result.kind} {result.group}: {result.id}")
+        if with_detail:
+            print("    " + result.detail.replace("\n", "\n    "))
+
+
+def _print_table(results: Iterable[Result]) -> None:
+    counts: dict[tuple[str, str], Counter[str]] = {}
+    for result in results:
+        for group in (result.group, "all"):
+            counts.setdefault((result.kind, group), Counter())[_verdict(result)] += 1
+    print(f"\n{'kind':<12}{'group':<32}{'passed':>8}{'total':>8}{'':>9}{'not yet':>9}")
+    # A kind's sum stands below its groups.
+    for (kind, group), count in sorted(
+        counts.items(), key=lambda one: (one[0][0], one[0][1] == "all", one[0][1])
+    ):
+        passed, total = count["passed"], count["passed"] + count["failed"]
+        share = f"{passed / total:8.1%}" if total else ""
+        skipped = count["skipped"] or ""
+        print(f"{kind:<12}{group:<32}{passed:>8}{total:>8}{share:>9}{skipped:>9}")
+
+
+def _print_shortfalls(results: Iterable[Result]) -> bool:
+    counts: dict[tuple[str, str | None], Counter[str]] = {}
+    for result in results:
+        counts.setdefault((result.kind, result.group), Counter())[_verdict(result)] += 1
+        counts.setdefault((result.kind, None), Counter())[_verdict(result)] += 1
+    short = False
+    for (kind, group), count in counts.items():
+        least = LEAST.get(kind) if group is None else LEAST_IN_EACH_GROUP.get(kind)
+        total = count["passed"] + count["failed"]
+        if least is not None and count["passed"] < least * total:
+            short = True
+            where = kind if group is None else f"{kind} {group}"
+            print(f"{where}: {count['passed']} of {total} is less than {least:.0%}")
+    return short
+
+
+def _verdict(result: Result) -> str:
+    if result.skipped_reason:
+        return "skipped"
+    return "passed" if result.passed else "failed"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
