@@ -4,7 +4,7 @@ Rule 1: jsonpath-ng decides, but never sees a user's text. Every operand is
 looked up here and put into a row under a name of our own; jsonpath-ng gets a
 filter over those names and the rows. Its grammar misreads many names (``größe``,
 ``a:b``), and knows things that AWS does not (arithmetic, regular expressions).
-Rule 2: the library is imported when the first filter is evaluated; few
+Rule 2: the library is imported when the first filter is compiled; few
 definitions have one.
 
 The meaning is that of Jayway JsonPath 2.0.0, which is what AWS runs: a literal
@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, Literal
@@ -31,6 +31,16 @@ from typing import Any, Final, Literal
 from django_workflows.asl.values import JSON, is_number
 
 Operator = Literal["==", "!=", "<", "<=", ">", ">="]
+
+#: Two numbers of which each operator is false.
+_FALSE: Final[Mapping[Operator, tuple[int, int]]] = {
+    "==": (0, 1),
+    "!=": (0, 0),
+    "<": (0, 0),
+    "<=": (1, 0),
+    ">": (0, 0),
+    ">=": (0, 1),
+}
 
 #: No value: the operand's path finds nothing.
 ABSENT: Final = object()
@@ -102,12 +112,13 @@ class Compare:
             self.left if isinstance(self.left, Constant) else self.left.value(item, document),
             self.right if isinstance(self.right, Constant) else self.right.value(item, document),
         )
-        if pair is not None:
-            row[f"l{number}"], row[f"r{number}"] = pair
+        if pair is None:
+            # Left absent, they would be equal to jsonpath-ng.
+            pair = _FALSE[self.operator]
+        row[f"l{number}"], row[f"r{number}"] = pair
 
     def text(self, number: int) -> str:
-        # jsonpath-ng holds two absent operands for equal; hence the first half.
-        return f"@.l{number} && @.l{number} {self.operator} @.r{number}"
+        return f"@.l{number} {self.operator} @.r{number}"
 
 
 Atom = Exists | Compare
@@ -119,6 +130,9 @@ class Filter:
 
     atoms: tuple[Atom, ...]
     text: str
+
+    def __post_init__(self) -> None:
+        _finder(self.text)  # if jsonpath-ng refused it, better now than in an execution
 
     def select(self, candidates: list[JSON], document: JSON) -> list[JSON]:
         """Those of *candidates* the filter is true of, in their order."""
@@ -146,15 +160,20 @@ def _comparable(left: Any, right: Any) -> tuple[JSON, JSON] | None:
     if isinstance(left, Constant) and isinstance(right, Constant):
         return left.text, right.text
     if isinstance(left, Constant):
-        return None if isinstance(right, (dict, list)) else (_as_kind_of(right, left), right)
+        pair = _with_constant(right, left)
+        return None if pair is None else pair[::-1]
     if isinstance(right, Constant):
-        if isinstance(left, (dict, list)):
-            # Nothing compares with an array or an object, but they are not null.
-            return (True, None) if right.is_null else None
-        return left, _as_kind_of(left, right)
+        return _with_constant(left, right)
     if left is None or right is None:
         return left is None, right is None
     return (left, right) if _kind(left) is not None and _kind(left) == _kind(right) else None
+
+
+def _with_constant(value: JSON, constant: Constant) -> tuple[JSON, JSON] | None:
+    if isinstance(value, (dict, list)):
+        # Nothing compares with an array or an object, but neither is null.
+        return (True, None) if constant.is_null else None
+    return value, _as_kind_of(value, constant)
 
 
 def _kind(value: JSON) -> str | None:

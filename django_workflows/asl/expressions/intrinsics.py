@@ -35,7 +35,7 @@ from django_workflows.asl.expressions.java import java_text
 from django_workflows.asl.expressions.jsonpath import Path, PathNotFound, compile_path
 from django_workflows.asl.expressions.names import Names
 from django_workflows.asl.expressions.pathsyntax import PathSyntaxError, end_of_path
-from django_workflows.asl.values import JSON, compact, equal, loads
+from django_workflows.asl.values import JSON, MAX_PAYLOAD_BYTES, compact, equal, loads
 
 #: AWS: "up to 10 intrinsic functions" nested in one field.
 MAX_NESTING = 10
@@ -229,6 +229,8 @@ def _format(template: Argument, values: list[JSON]) -> str:
     text = pieces[0]
     for value, piece in zip(values[1:], pieces[1:], strict=True):
         text += java_text(value) + piece
+        if len(text) > MAX_PAYLOAD_BYTES:
+            raise _Failure(f"the text grows beyond {MAX_PAYLOAD_BYTES} characters")
     return text
 
 

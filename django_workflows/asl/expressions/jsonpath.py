@@ -17,7 +17,7 @@ from functools import lru_cache
 from django_workflows.asl.errors import StateError
 from django_workflows.asl.expressions import pathsyntax
 from django_workflows.asl.expressions import steps as path_steps
-from django_workflows.asl.expressions.filters import ABSENT, lookup
+from django_workflows.asl.expressions.filters import lookup
 from django_workflows.asl.expressions.java import java_text
 from django_workflows.asl.expressions.names import Names
 from django_workflows.asl.expressions.pathsyntax import PathSyntaxError
@@ -54,8 +54,8 @@ class Path:
     steps: tuple[path_steps.Step, ...]
     #: The names and indices it begins with; all of a definite path but a last ``['a','b']``.
     keys: tuple[str | int, ...]
-    #: Nothing but names: no text can be indexed by mistake, so nothing needs a check.
-    _only_names: bool
+    #: Whether ``keys`` are the whole path.
+    _only_keys: bool
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Path) and self.text == other.text
@@ -74,13 +74,15 @@ class Path:
         parent is missing.
         """
         document = names.input if self.root == "$" else self._document(names)
-        if not self._only_names:
+        if not self._only_keys:
             return self._find_otherwise(document)
         found = document
         try:
             for key in self.keys:
+                if found.__class__ is str:  # it would yield a letter
+                    raise TypeError
                 found = found[key]
-        except (KeyError, TypeError):
+        except (KeyError, IndexError, TypeError):
             raise PathNotFound(self, self._why_not_found(document)) from None
         return found
 
@@ -164,48 +166,39 @@ class Path:
             for step in self.steps:
                 nodes = step.apply(nodes, document)
             return nodes
+        last = self.steps[-1]
+        assert isinstance(last, path_steps.Names)
         found = lookup(document, self.keys)
-        if len(self.keys) < len(self.steps) and isinstance(found, dict):
-            last = self.steps[-1]
-            assert isinstance(last, path_steps.Names)
-            return last.pick(found)
-        if found is ABSENT or len(self.keys) < len(self.steps):
+        if not isinstance(found, dict):
             raise PathNotFound(self, self._why_not_found(document))
-        return found
+        return last.pick(found)
 
     def _why_not_found(self, document: JSON) -> str:
         """Jayway 2.0.0's words for it."""
         parent = "$"
-        for step in self.steps:
+        for position, step in enumerate(self.steps):
+            rest = self.steps[position:]
             match step:
                 case path_steps.Index(index=index):
-                    place = f"{parent}[{index}]"
                     if document is None:
                         return f"The path {parent} is null"
                     if not isinstance(document, list):
                         return (
-                            f"Filter: [{index}] can only be applied to arrays."
+                            f"Filter: {_written(rest)} can only be applied to arrays."
                             f" Current context is: {java_text(document)}"
                         )
                     if not -len(document) <= index < len(document):
-                        return f"Index out of bounds when evaluating path {place}"
+                        return f"Index out of bounds when evaluating path {parent}[{index}]"
                     document = document[index]
-                case path_steps.Name(name=name):
-                    place = f"{parent}['{name}']"
-                    if not isinstance(document, dict):
-                        return f"Property ['{name}'] not found in path {parent}"
+                case path_steps.Name(name=name) if isinstance(document, dict):
                     if name not in document:
-                        is_last = step is self.steps[-1]
-                        what = "No results for path:" if is_last else "Missing property in path"
-                        return f"{what} {place}"
+                        what = "Missing property in path" if rest[1:] else "No results for path:"
+                        return f"{what} {parent}{_written(rest[:1])}"
                     document = document[name]
-                case path_steps.Names(names=names):
-                    list_of_names = ", ".join(f"'{name}'" for name in names)
-                    return f"Property [{list_of_names}] not found in path {parent}"
-                case _:  # pragma: no cover - an indefinite path is always found
+                case _:
                     break
-            parent = place
-        return f"No results for path: {parent}"
+            parent += _written(rest[:1])
+        return f"Property {_written(rest[:1])} not found in path {parent}"
 
     def _no_place(self, document: JSON) -> StateError:
         """The error that names the value on the way that can't hold the next key."""
@@ -231,6 +224,20 @@ class Path:
             "States.ResultPathMatchFailure",
             f"Unable to apply ReferencePath {self.text} to input {compact(document)}: {reason}",
         )
+
+
+def _written(steps: tuple[path_steps.Step, ...]) -> str:
+    """The steps of a definite path as Jayway writes them: ``['a'][0]['b', 'c']``."""
+    text = ""
+    for step in steps:
+        match step:
+            case path_steps.Name(name=name):
+                text += f"['{name}']"
+            case path_steps.Index(index=index):
+                text += f"[{index}]"
+            case path_steps.Names(names=names):
+                text += "[" + ", ".join(f"'{name}'" for name in names) + "]"
+    return text
 
 
 def _kind(value: JSON) -> str:
@@ -277,7 +284,7 @@ def compile_path(text: str) -> Path:
         is_reference=reader.is_reference,
         steps=tuple(reader.steps),
         keys=tuple(keys),
-        _only_names=len(keys) == len(reader.steps) and all(isinstance(key, str) for key in keys),
+        _only_keys=len(keys) == len(reader.steps),
     )
 
 

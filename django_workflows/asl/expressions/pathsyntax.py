@@ -45,6 +45,7 @@ MAX_LENGTH = 4096
 MAX_STEPS = 100
 #: A filter is handed to a parser that is not ours.
 MAX_FILTER_LENGTH = 1024
+MAX_FILTER_DEPTH = 20
 
 _BLANKS = " \t\r\n"
 #: What ends a path inside of a filter, and inside of an intrinsic function call.
@@ -59,6 +60,8 @@ _UNICODE_ESCAPES = re.compile(r"(?:\\u[0-9a-fA-F]{4})+")
 _VARIABLE = re.compile(r"\w+")
 _INTEGER = re.compile(r"-?[0-9]{1,9}(?![0-9])")
 _FROM_END = re.compile(r"\(\s*@\s*\.\s*(?:length|size\(\))\s*-\s*([0-9]{1,9})\s*\)")
+#: What follows a name's last quote.
+_CLOSING = re.compile(r"[ \t\r\n]*[\],]")
 _OPERATOR = re.compile(r"[=<>!~]+")
 #: A literal without quotes: ``Receipt``, ``2020-01-01``, ``-1.5``, ``arn:aws:s3``.
 _WORD = re.compile(r"[^\s()\[\]{}'\"`@$=<>!&|~,*+^%;#?\\]+")
@@ -86,7 +89,7 @@ class PathReader:
         """Read root and steps up to one of the ends."""
         self._read_root()
         # Alone, "$." is the root: Jayway fails on it, statelint and others don't.
-        if self._peek() == "." and self._ended(self.at + 1):
+        if self.root == "$" and self._peek() == "." and self._ended(self.at + 1):
             self.at += 1
             return
         self._read_steps()
@@ -227,7 +230,7 @@ class PathReader:
                 character == "\\"
                 and text[self.at + 1 : self.at + 2] == quote
                 # On AWS, ['a\'] is the name a\ and so it is here.
-                and not (in_bracket and text[self.at + 2 :].lstrip(_BLANKS)[:1] in ("]", ","))
+                and not (in_bracket and _CLOSING.match(text, self.at + 2))
             ):
                 self.at += 1
                 character = quote
@@ -299,6 +302,8 @@ class PathReader:
             # Where a test begins: any number of '(' before it, and of ')' after it.
             self._skip_blanks()
             if self._peek() == "(":
+                if depth > MAX_FILTER_DEPTH:
+                    self._refuse(f"parentheses nest at most {MAX_FILTER_DEPTH} deep in a filter")
                 self.at += 1
                 depth += 1
                 pieces.append("(")
