@@ -23,6 +23,7 @@ from django_workflows.asl.definition import (
     Test,
 )
 from django_workflows.asl.errors import StateError
+from django_workflows.asl.expressions import jsonata
 from django_workflows.asl.expressions.jsonpath import Path, PathNotFound
 from django_workflows.asl.expressions.names import Names
 from django_workflows.asl.values import JSON
@@ -51,7 +52,13 @@ def holds(test: Test, names: Names) -> bool:
         case Not(test=inner):
             return not holds(inner, names)
         case Condition(value=value):
-            return value if isinstance(value, bool) else bool(value.evaluate(names, "Condition"))
+            if isinstance(value, bool):
+                return value
+            return bool(
+                jsonata.check_kind(
+                    "boolean", value.evaluate(names, "Condition"), "Condition", value
+                )
+            )
         case _:
             assert_never(test)
 
@@ -136,7 +143,7 @@ def _timestamps(order: _Order) -> _Order:
 
 
 def string_matches(subject: JSON, pattern: JSON) -> bool:
-    """Whether *subject* fits *pattern*: ``*`` is any run, ``\\\\*`` a star, ``\\\\\\\\`` a backslash.
+    r"""Whether *subject* fits *pattern*: ``*`` is any run, ``\*`` a star, ``\\`` a backslash.
 
     Greedy with one point of return: linear in practice, and never exponential.
     """

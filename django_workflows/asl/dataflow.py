@@ -3,8 +3,11 @@
 One function a moment. Each takes the state and the `Names` of that moment; what
 ``$`` stands for differs from moment to moment, and is said in each docstring.
 
-Source: ASL specification, "Input and Output Processing with JSONPath"; the texts
-of the causes are AWS's, as recorded.
+In a JSONata state ``$states.input`` is the raw input at every moment; paths and
+templates that such a state cannot have are at their defaults, which change nothing.
+
+Source: ASL specification, "Input and Output Processing"; the texts of the causes
+are AWS's, as recorded.
 """
 
 from __future__ import annotations
@@ -12,11 +15,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import cast
 
 from django_workflows.asl import values
 from django_workflows.asl.definition import (
     Catcher,
+    Choice,
     ChoiceRule,
     Expression,
     Fail,
@@ -26,6 +30,8 @@ from django_workflows.asl.definition import (
     Wait,
 )
 from django_workflows.asl.errors import StateError
+from django_workflows.asl.expressions import jsonata
+from django_workflows.asl.expressions.jsonata import Jsonata, JsonataTemplate
 from django_workflows.asl.expressions.jsonpath import Path, PathNotFound
 from django_workflows.asl.expressions.names import Names
 from django_workflows.asl.values import JSON
@@ -56,62 +62,104 @@ def filtered_input(state: State, names: Names) -> JSON:
 
 
 def effective_input(state: State, names: Names) -> JSON:
-    """The raw input (``$``) after InputPath and Parameters: what the state's work gets."""
+    """The raw input (``$``) after InputPath and Parameters, or JSONata's Arguments."""
+    if state.arguments is not None:
+        return state.arguments.evaluate(names, "Arguments")
     filtered = filtered_input(state, names)
     if state.parameters is None:
         return filtered
     return state.parameters.evaluate(names.with_input(filtered), "Parameters")
 
 
-def selected_result(state: State, result: JSON, names: Names) -> JSON:
-    """*result* after ResultSelector, in which ``$`` is the result."""
-    if state.result_selector is None:
-        return result
-    return state.result_selector.evaluate(names.with_input(result), "ResultSelector")
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a state is left with."""
+
+    output: JSON
+    variables: Mapping[str, JSON] | None
 
 
-def effective_output(state: State, raw: JSON, result: JSON, names: Names) -> JSON:
-    """*result* on its way out: ResultPath into the raw input, then OutputPath.
+def outcome(state: State, result: JSON, names: Names, *, has_result: bool) -> Outcome:
+    """*result* on its way out of *state*, and the variables that it sets.
 
-    ``raw`` is the state's input before InputPath: ResultPath writes into that,
-    not into the effective input. ``ResultPath: null`` drops the result.
+    ``names`` are those of the raw input. JSONPath: ResultSelector, then ResultPath
+    into the raw input, not into the effective one (null drops the result), then
+    OutputPath; ``$`` in Assign is the selected result. JSONata: Output, else the
+    result; ``$states.result`` is there where ``has_result`` says that the state
+    type has one. All right-hand sides see the variables as they were on entering.
 
-    Raises StateError: States.ResultPathMatchFailure where ``raw`` has no place
-    for the result; States.Runtime where OutputPath finds nothing.
+    Raises StateError: States.ResultPathMatchFailure where the raw input has no
+    place for the result; States.Runtime or States.QueryEvaluationError where an
+    evaluation fails.
     """
+    if state.query_language == "JSONata":
+        seen = names.with_states(result=result) if has_result else names
+        output = result if state.output is None else state.output.evaluate(seen, "Output")
+        return Outcome(output, _variables(state.assign, seen))
+    if state.result_selector is not None:
+        result = state.result_selector.evaluate(names.with_input(result), "ResultSelector")
+    output = _through_paths(state, result, names)
+    return Outcome(output, _variables(state.assign, names.with_input(result)))
+
+
+def _through_paths(state: State, result: JSON, names: Names) -> JSON:
+    raw = names.input
     combined = raw if state.result_path is None else state.result_path.put(raw, result)
     if state.output_path is None:
         return {}
     return value_at(state.output_path, names.with_input(combined))
 
 
-def assigned(assign: Expression | None, subject: JSON, names: Names) -> Mapping[str, JSON] | None:
-    """The variables that *assign* sets; ``$`` in it is *subject*.
-
-    Every right-hand side sees the variables as they were on entering the state.
-    """
+def _variables(assign: Expression | None, names: Names) -> Mapping[str, JSON] | None:
     if assign is None:
         return None
-    variables: Mapping[str, JSON] = assign.evaluate(names.with_input(subject), "Assign")
+    variables: Mapping[str, JSON] = assign.evaluate(names, "Assign")
     return variables
 
 
-def caught_output(catcher: Catcher, raw: JSON, error_output: JSON) -> JSON:
-    """What goes on from a Catcher: its ResultPath alone, against the raw input."""
-    if catcher.result_path is None:
-        return raw
-    return catcher.result_path.put(raw, error_output)
+def chosen_outcome(state: Choice, rule: ChoiceRule | None, names: Names) -> Outcome:
+    """What a Choice is left with: the taken rule's Output and Assign, else the state's.
+
+    ``$`` in a JSONPath Assign is the effective input.
+    """
+    output = rule.output if rule is not None and rule.output is not None else state.output
+    assign = rule.assign if rule is not None and rule.assign is not None else state.assign
+    if state.query_language == "JSONata":
+        return Outcome(
+            names.input if output is None else output.evaluate(names, "Output"),
+            _variables(assign, names),
+        )
+    filtered = filtered_input(state, names)
+    return Outcome(
+        _through_paths(state, filtered, names), _variables(assign, names.with_input(filtered))
+    )
 
 
-def rule_assign(state: State, rule: ChoiceRule | None) -> Expression | None:
-    """The one Assign that runs in a Choice: the taken rule's, else with Default the state's."""
-    return rule.assign if rule is not None and rule.assign is not None else state.assign
+def caught_outcome(
+    state: State, catcher: Catcher, error: str | None, cause: str | None, names: Names
+) -> Outcome:
+    """What goes on from a Catcher: nothing of the state's own output fields applies.
+
+    JSONPath: its ResultPath against the raw input; ``$`` in Assign is the Error
+    Output. JSONata: its Output, else the Error Output, ``$states.errorOutput``.
+    """
+    error_output: JSON = {"Error": error, "Cause": cause}
+    if state.query_language == "JSONata":
+        seen = names.with_states(errorOutput=error_output)
+        output = error_output if catcher.output is None else catcher.output.evaluate(seen, "Output")
+        return Outcome(output, _variables(catcher.assign, seen))
+    raw = names.input
+    return Outcome(
+        raw if catcher.result_path is None else catcher.result_path.put(raw, error_output),
+        _variables(catcher.assign, names.with_input(error_output)),
+    )
 
 
 def failure(state: Fail, names: Names) -> tuple[str | None, str | None]:
     """A Fail state's Error and Cause.
 
-    Raises StateError: States.Runtime where ErrorPath or CausePath yields no text.
+    Raises StateError: States.Runtime (JSONata: States.QueryEvaluationError) where an
+    expression yields no text.
     """
     return _text(state.error, names, "ErrorPath"), _text(state.cause, names, "CausePath")
 
@@ -119,6 +167,8 @@ def failure(state: Fail, names: Names) -> tuple[str | None, str | None]:
 def _text(value: str | Expression | None, names: Names, field: str) -> str | None:
     if value is None or isinstance(value, str):
         return value
+    if isinstance(value, Jsonata):
+        return str(value.expect("string", names, field.removesuffix("Path")))
     text = value.evaluate(names, field)
     if not isinstance(text, str):
         raise runtime_error(
@@ -146,6 +196,16 @@ def waiting_time(state: Wait, names: Names, now: datetime) -> datetime:
 def _moment(timestamp: datetime | Expression, names: Names) -> datetime:
     if isinstance(timestamp, datetime):
         return timestamp
+    if isinstance(timestamp, Jsonata):
+        text = timestamp.expect("string", names, "Timestamp")
+        moment = values.parse_timestamp(text)
+        if moment is None:
+            raise jsonata.query_error(
+                "The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time"
+                f" format string: {text}",
+                "Timestamp",
+            )
+        return moment
     found = _found(timestamp, names, "TimestampPath")
     moment = values.parse_timestamp(found) if isinstance(found, str) else None
     if moment is None:
@@ -160,6 +220,8 @@ def _moment(timestamp: datetime | Expression, names: Names) -> datetime:
 def _seconds(seconds: int | Expression, names: Names) -> timedelta:
     if isinstance(seconds, int):
         return timedelta(seconds=seconds)
+    if isinstance(seconds, Jsonata):
+        return timedelta(seconds=_number_in(seconds, names, "Seconds", 0, LONGEST_WAIT_SECONDS))
     found = _found(seconds, names, "SecondsPath")
     shown = f"{seconds.text} == {found if isinstance(found, str) else values.compact(found)}"
     number = _integer(found)
@@ -190,6 +252,8 @@ def positive_seconds(value: int | Expression | None, names: Names, field: str) -
     """
     if value is None or isinstance(value, int):
         return value
+    if isinstance(value, Jsonata):
+        return _number_in(value, names, field.removesuffix("Path"), 1, 99_999_999)
     number = _whole(value, names, field)
     if not 0 < number <= 99_999_999:
         raise runtime_error(
@@ -220,6 +284,18 @@ def _integer(value: JSON) -> int | None:
     return None
 
 
+def _number_in(value: Jsonata, names: Names, field: str, least: int, most: int) -> int:
+    """The whole number that a JSONata field yields, between *least* and *most*."""
+    found = value.expect("number", names, field)
+    if found != int(found) or not least <= found <= most:
+        raise jsonata.query_error(
+            f"The JSONata expression '{value.source}' specified for the field '{field}' returned"
+            f" {values.compact(found)}: expected an integer between {least} and {most}",
+            field,
+        )
+    return int(found)
+
+
 def _whole(value: Expression, names: Names, field: str) -> int:
     found = _at(value, names, field)
     number = _integer(found)
@@ -239,10 +315,21 @@ def _at(value: Expression, names: Names, field: str) -> JSON:
 
 
 def items(state: Map, filtered: JSON, names: Names) -> list[JSON]:
-    """A Map's items: what ItemsPath finds in the effective input (``$``), an array.
+    """A Map's items: what ItemsPath finds in the effective input (``$``), or Items yields.
 
-    Raises StateError: States.Runtime where it is none.
+    Raises StateError: States.Runtime (JSONata: States.QueryEvaluationError) where
+    that is no array.
     """
+    if state.query_language == "JSONata":
+        if state.items is None:
+            if isinstance(filtered, list):
+                return filtered
+            raise jsonata.query_error(
+                f"Map state input must be an array but was: {values.compact(filtered)}"
+            )
+        whole = state.items.expression if isinstance(state.items, JsonataTemplate) else None
+        found = state.items.evaluate(names, "Items")
+        return cast(list[JSON], jsonata.check_kind("array", found, "Items", whole))
     if state.items is None:
         found, text = filtered, "$"
     else:
@@ -256,6 +343,8 @@ def max_concurrency(state: Map, names: Names) -> int:
     """MaxConcurrency, literal or by path; 0 is no limit."""
     if isinstance(state.max_concurrency, int):
         return state.max_concurrency
+    if isinstance(state.max_concurrency, Jsonata):
+        return _number_in(state.max_concurrency, names, "MaxConcurrency", 0, 99_999_999)
     number = _whole(state.max_concurrency, names, "MaxConcurrencyPath")
     if number < 0:
         raise runtime_error("MaxConcurrency cannot be negative.")
@@ -274,7 +363,9 @@ def tolerance(state: Map, names: Names) -> Tolerance:
     Raises StateError: States.Runtime where a path yields no number or one out of range.
     """
     count = state.tolerated_failure_count
-    if count is not None and not isinstance(count, int):
+    if isinstance(count, Jsonata):
+        count = _number_in(count, names, "ToleratedFailureCount", 0, 99_999_999)
+    elif count is not None and not isinstance(count, int):
         count = _whole(count, names, "ToleratedFailureCountPath")
         if count < 0:
             raise runtime_error("ToleratedFailureCount cannot be negative.")
@@ -285,6 +376,14 @@ def tolerance(state: Map, names: Names) -> Tolerance:
 
 
 def _percentage(value: Expression, names: Names) -> float:
+    if isinstance(value, Jsonata):
+        share = float(value.expect("number", names, "ToleratedFailurePercentage"))
+        if not 0 <= share <= 100:
+            raise jsonata.query_error(
+                "ToleratedFailurePercentage must be between 0 and 100.",
+                "ToleratedFailurePercentage",
+            )
+        return share
     found = _at(value, names, "ToleratedFailurePercentagePath")
     try:
         number = float(found) if isinstance(found, (int, float, str)) else None
@@ -305,6 +404,10 @@ def max_items(state: Map, names: Names) -> int | None:
     reader = state.item_reader
     if reader is None or reader.max_items is None or isinstance(reader.max_items, int):
         return reader.max_items if reader is not None else None  # type: ignore[return-value]
+    if isinstance(reader.max_items, Jsonata):
+        return _number_in(
+            reader.max_items, names, "ItemReader/ReaderConfig/MaxItems", 0, 100_000_000
+        )
     number = _whole(reader.max_items, names, "MaxItemsPath")
     if number < 0:
         raise StateError("States.ItemReaderFailed", "field MaxItems must be positive")
@@ -349,12 +452,9 @@ def batches(batcher: ItemBatcher, selected: list[JSON], names: Names) -> list[JS
 def _limit(value: int | Expression | None, names: Names, field: str) -> int | None:
     if value is None or isinstance(value, int):
         return value
+    if isinstance(value, Jsonata):
+        return _number_in(value, names, f"ItemBatcher/{field.removesuffix('Path')}", 1, 99_999_999)
     number = _whole(value, names, field)
     if number <= 0:
         raise runtime_error(f"{field.removesuffix('Path')} must be positive.")
     return number
-
-
-def error_output(error: str | None, cause: str | None) -> dict[Literal["Error", "Cause"], JSON]:
-    """The Error Output that a Catcher hands on."""
-    return {"Error": error, "Cause": cause}

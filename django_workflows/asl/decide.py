@@ -57,7 +57,7 @@ from django_workflows.asl.execution import (
     Succeeded,
     apply,
 )
-from django_workflows.asl.expressions.names import Names
+from django_workflows.asl.expressions.names import DEFAULT_JSONATA_LIMITS, JsonataLimits, Names
 from django_workflows.asl.values import JSON
 
 EventT = TypeVar("EventT", bound=Event)
@@ -71,6 +71,7 @@ class Limits:
     payload_bytes: int = values.MAX_PAYLOAD_BYTES
     #: Events in one execution, the guard against a loop that never waits. AWS: 25,000.
     history_events: int = 250_000
+    jsonata: JsonataLimits = DEFAULT_JSONATA_LIMITS
 
 
 class Draft:
@@ -265,15 +266,33 @@ def _attempt(draft: Draft, path: Path, branch: Branch, move: _Move) -> None:
         move(draft, path, state, branch)
     except StateError as raised:
         _abort_children(draft, path)
-        error = _located(raised, state, branch)
+        # Recorded on AWS: a result that is too large can be caught, an output can't.
+        catchable = raised.name != "States.DataLimitExceeded"
+        _emit_failure(draft, path, state, branch, raised, catchable=catchable)
+
+
+def _emit_failure(
+    draft: Draft, path: Path, state: State, branch: Branch, raised: StateError, *, catchable: bool
+) -> None:
+    error = _located(raised, state, branch)
+    if error.name == "States.QueryEvaluationError":
+        draft.emit(
+            events.EvaluationFailed,
+            path,
+            state=state.name,
+            error=error.name,
+            cause=error.cause,
+            location=raised.location,
+            catchable=catchable,
+        )
+    else:
         draft.emit(
             events.StateFailed,
             path,
             state=state.name,
             error=error.name,
             cause=error.cause,
-            # Recorded on AWS: a result that is too large can be caught, an output can't.
-            catchable=error.name != "States.DataLimitExceeded",
+            catchable=catchable,
         )
 
 
@@ -283,11 +302,11 @@ def _run(draft: Draft, path: Path, state: State, branch: Branch) -> None:
     match state:
         case Pass():
             result = state.result if state.has_result else dataflow.effective_input(state, names)
-            _exit(draft, path, state, branch, result, names)
+            _exit(draft, path, state, result, names)
         case Succeed():
-            _exit(draft, path, state, branch, dataflow.filtered_input(state, names), names)
+            _exit(draft, path, state, dataflow.filtered_input(state, names), names)
         case Choice():
-            _choose(draft, path, state, branch, names)
+            _choose(draft, path, state, names)
         case Wait():
             filtered = dataflow.filtered_input(state, names)
             until = dataflow.waiting_time(state, names.with_input(filtered), draft.at)
@@ -323,56 +342,49 @@ def _leave(draft: Draft, path: Path, state: State, branch: Branch, result: JSON,
     """The world has answered: the answer goes on its way out."""
     names = _names(draft, path, state, branch.input)
     if isinstance(state, Wait):
-        _exit(draft, path, state, branch, dataflow.filtered_input(state, names), names)
+        _exit(draft, path, state, dataflow.filtered_input(state, names), names)
     elif isinstance(state, Map) and role == "read":
         if not isinstance(result, list):
             raise StateError("States.ItemReaderFailed", "Attempting to map over non-iterable node.")
         _fork_map(draft, path, state, result, names)
     else:
-        _exit(draft, path, state, branch, result, names)
+        _exit(draft, path, state, result, names)
 
 
-def _exit(
-    draft: Draft, path: Path, state: State, branch: Branch, result: JSON, names: Names
-) -> None:
-    selected = dataflow.selected_result(state, result, names)
-    output = dataflow.effective_output(state, branch.input, selected, names)
-    variables = dataflow.assigned(state.assign, selected, names)
-    _emit_exit(draft, path, state, output, state.next, variables)
+def _exit(draft: Draft, path: Path, state: State, result: JSON, names: Names) -> None:
+    has_result = isinstance(state, (Task, Parallel, Map))
+    outcome = dataflow.outcome(state, result, names, has_result=has_result)
+    _emit_exit(draft, path, state, outcome, state.next)
 
 
-def _choose(draft: Draft, path: Path, state: Choice, branch: Branch, names: Names) -> None:
+def _choose(draft: Draft, path: Path, state: Choice, names: Names) -> None:
     filtered = dataflow.filtered_input(state, names)
-    seen = names.with_input(filtered)
-    rule = choice.taken_rule(state, seen)
+    rule = choice.taken_rule(state, names.with_input(filtered))
     following = rule.next if rule is not None else state.default
     if following is None:
         raise dataflow.runtime_error(
             "Failed to transition out of the state. The state does not point to a next state."
         )
-    output = dataflow.effective_output(state, branch.input, filtered, names)
-    variables = dataflow.assigned(dataflow.rule_assign(state, rule), filtered, seen)
-    _emit_exit(draft, path, state, output, following, variables)
+    _emit_exit(draft, path, state, dataflow.chosen_outcome(state, rule, names), following)
 
 
 def _emit_exit(
     draft: Draft,
     path: Path,
     state: State,
-    output: JSON,
+    outcome: dataflow.Outcome,
     following: str | None,
-    variables: JSON,
     catcher: int | None = None,
 ) -> None:
-    if values.exceeds(output, draft.limits.payload_bytes):
+    if values.exceeds(outcome.output, draft.limits.payload_bytes):
         raise _too_large(state.name)
     draft.emit(
         events.StateExited,
         path,
         state=state.name,
-        output=output,
+        output=outcome.output,
         next=following,
-        variables=variables or None,
+        variables=outcome.variables or None,
         catcher=catcher,
     )
 
@@ -493,6 +505,8 @@ def _selected_item(draft: Draft, path: Path, state: Map, item: dict[str, JSON]) 
         },
         variables=execution.visible_variables(path),
         chance=lambda: context.chance(execution, seq),
+        now=draft.at,
+        jsonata=draft.limits.jsonata,
     )
     filtered = dataflow.filtered_input(state, names)
     return state.item_selector.evaluate(names.with_input(filtered), "ItemSelector")
@@ -515,7 +529,7 @@ def _tend(draft: Draft, path: Path, state: State, branch: Branch) -> None:
         if isinstance(state, Map) and state.result_writer is not None:
             _ask_writer(draft, path, state, result)
             return
-        _exit(draft, path, state, branch, result, _names(draft, path, state, branch.input))
+        _exit(draft, path, state, result, _names(draft, path, state, branch.input))
         return
     index = fork.started
     if isinstance(state, Map) and state.item_batcher is None:
@@ -593,22 +607,12 @@ def _catch(draft: Draft, path: Path, state: State, branch: Branch, failing: Fail
     if matched is None:
         return False
     index, catcher = matched
-    error_output = dataflow.error_output(failing.error, failing.cause)
     names = _names(draft, path, state, branch.input)
     try:
-        output = dataflow.caught_output(catcher, branch.input, error_output)
-        variables = dataflow.assigned(catcher.assign, error_output, names)
-        _emit_exit(draft, path, state, output, catcher.next, variables, catcher=index)
+        outcome = dataflow.caught_outcome(state, catcher, failing.error, failing.cause, names)
+        _emit_exit(draft, path, state, outcome, catcher.next, catcher=index)
     except StateError as raised:
-        error = _located(raised, state, branch)
-        draft.emit(
-            events.StateFailed,
-            path,
-            state=state.name,
-            error=error.name,
-            cause=error.cause,
-            catchable=False,
-        )
+        _emit_failure(draft, path, state, branch, raised, catchable=False)
     return True
 
 
@@ -629,13 +633,16 @@ def _too_large(name: str) -> StateError:
 
 def _located(error: StateError, state: State, branch: Branch) -> StateError:
     """*error* with AWS's opening, where AWS has it: which state, entered at which event."""
-    if error.name not in ("States.Runtime", "States.ResultPathMatchFailure"):
+    if error.name not in _LOCATED:
         return error
     return StateError(
         error.name,
         f"An error occurred while executing the state '{state.name}'"
         f" (entered at the event id #{branch.entered_id}). {error.cause or ''}".rstrip(),
     )
+
+
+_LOCATED = {"States.Runtime", "States.QueryEvaluationError", "States.ResultPathMatchFailure"}
 
 
 # -- looking things up -------------------------------------------------------------------
@@ -676,6 +683,8 @@ def _names(draft: Draft, path: Path, state: State, input: JSON) -> Names:
         context=make_context,
         variables=execution.visible_variables(path),
         chance=make_chance,
+        now=draft.at,
+        jsonata=draft.limits.jsonata,
     )
 
 

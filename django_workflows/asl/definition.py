@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
+from django_workflows.asl.expressions.jsonata import Jsonata
 from django_workflows.asl.expressions.jsonpath import ROOT, Path
 from django_workflows.asl.expressions.names import Names
 from django_workflows.asl.values import JSON
@@ -136,7 +137,7 @@ class Not:
 class Condition:
     """JSONata's ``Condition``: a boolean, or an expression that yields one."""
 
-    value: bool | Expression
+    value: bool | Jsonata
 
 
 Test = Comparison | And | Or | Not | Condition

@@ -74,10 +74,14 @@ class ExecutionEnded(CommandRejected):
 class StateError(Exception):
     """The error of a running state: an Error Name and its Cause.
 
-    Caught in `decide` alone, where it becomes an event.
+    ``location`` names the field of a JSONata state that could not be evaluated:
+    "Output/total". Caught in `decide` alone, where it becomes an event.
     """
 
-    def __init__(self, name: str | None, cause: str | None = None) -> None:
+    def __init__(
+        self, name: str | None, cause: str | None = None, *, location: str | None = None
+    ) -> None:
         self.name = name
         self.cause = cause
+        self.location = location
         super().__init__(f"{name}: {cause}")

@@ -106,6 +106,14 @@ class StateFailed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationFailed(StateFailed):
+    """A JSONata expression of the state could not be evaluated."""
+
+    #: The field it stands in: "Output/total"; None where it is not one field's.
+    location: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskStarted(Event):
     """A handler is to be called. The task's number is this event's ``seq``."""
 
@@ -236,6 +244,7 @@ AnyEvent = (
     | StateEntered
     | StateExited
     | StateFailed
+    | EvaluationFailed
     | TaskStarted
     | TaskHeartbeat
     | TaskSucceeded

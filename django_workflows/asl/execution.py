@@ -411,8 +411,9 @@ def apply(execution: Execution, event: AnyEvent) -> None:
                     retries={**branch.retries, event.retrier: event.attempt},
                 ),
             )
-        case events.StateFailed():
+        case events.StateFailed():  # EvaluationFailed is one
             branch = execution.branches[path]
+            execution.history_id += isinstance(event, events.EvaluationFailed)
             if isinstance(branch.doing, AwaitingBranches):
                 execution.history_id += 2 if branch.doing.kind == "MapRun" else 1
                 _drop_children(execution, path, branch)
