@@ -1,4 +1,5 @@
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
+from django.utils.module_loading import autodiscover_modules
 from django.utils.translation import gettext_lazy as _
 
 
@@ -7,3 +8,14 @@ class WorkflowsConfig(AppConfig):
     label = "django_workflows"
     verbose_name = _("workflows")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Find the handlers of all apps, and connect the queue."""
+        from django_workflows import checks  # noqa: F401 - registers them
+
+        # Without it, a check says what is missing.
+        if apps.is_installed("django_q"):
+            from django_workflows import dispatch
+
+            dispatch.connect()
+        autodiscover_modules("workflow_tasks")

@@ -374,6 +374,36 @@ def _obey(
     return _Step(row, state, at=at, snapshot=taken_at, claim=claim).write(answer)
 
 
+def rebuild(execution_id: uuid.UUID) -> models.Execution:
+    """Make the columns, the open tasks and the snapshot anew, from the events alone.
+
+    For after a repair of the database. A task that was pending by its handler's
+    own wish is called again, with the same keys.
+    """
+    with transaction.atomic():
+        row = _locked(execution_id)
+        events = log(execution_id)
+        state = asl.fold(events)
+        models.Snapshot.objects.filter(execution=row).delete()
+        row.tasks.exclude(seq__in=list(state.tasks)).delete()
+        known = set(row.tasks.values_list("seq", flat=True))
+        step = _Step(row, asl.Execution(), at=timezone.now())
+        missing = [
+            event
+            for event in events
+            if isinstance(event, asl.TaskStarted)
+            and event.seq in state.tasks
+            and event.seq not in known
+        ]
+        for event in missing:
+            if resources.kind(event.resource) is resources.Kind.APPROVAL:
+                step.approvals[event.seq] = approvals.read(event.input, state=event.state)
+        tasks = step.open_tasks(state, missing)
+        models.Execution.objects.filter(pk=row.pk).update(**projection.of_log(events))
+        step.announce(state, (), tasks)
+        return models.Execution.objects.get(pk=row.pk)
+
+
 # -- writing -----------------------------------------------------------------------------
 
 
@@ -396,11 +426,11 @@ class _Step:
             return Sent(execution=row, state=state, events=())
         models.Event.objects.bulk_create([models.Event.of(row.pk, event) for event in events])
         self._close_tasks(state)
-        tasks = self._open_tasks(state, events)
+        tasks = self.open_tasks(state, events)
         claimed = next((task for task in tasks if task.worker), None)
         self._update_row(state, events)
         self._keep_snapshot(state)
-        self._announce(state, events, tasks)
+        self.announce(state, events, tasks)
         return Sent(execution=row, state=state, events=events, tasks=tuple(tasks), claimed=claimed)
 
     def _ask_people(self, answer: asl.Answer) -> tuple[asl.Execution, tuple[asl.AnyEvent, ...]]:
@@ -441,9 +471,7 @@ class _Step:
         for some in _chunks(ended):
             self.row.tasks.filter(seq__in=some).delete()
 
-    def _open_tasks(
-        self, state: asl.Execution, events: Sequence[asl.AnyEvent]
-    ) -> list[models.Task]:
+    def open_tasks(self, state: asl.Execution, events: Sequence[asl.AnyEvent]) -> list[models.Task]:
         began = [
             event
             for event in events
@@ -498,8 +526,7 @@ class _Step:
                 wait_began=wait_began,
             ),
             "updated_at": self.at,
-            "retry_count": row.retry_count
-            + sum(isinstance(event, asl.RetryScheduled) for event in events),
+            "retry_count": row.retry_count + projection.retries(events),
         }
         rows = models.Execution.objects.filter(pk=row.pk, seq=read_at)
         if rows.update(**changed) != 1:
@@ -519,7 +546,7 @@ class _Step:
         else:
             models.Snapshot.objects.create(execution=self.row, **fresh)
 
-    def _announce(
+    def announce(
         self,
         state: asl.Execution,
         events: tuple[asl.AnyEvent, ...],
@@ -531,7 +558,8 @@ class _Step:
 
         def announce() -> None:
             send = partial(_send_signal, execution=row)
-            send(signals.events_recorded, events=events)
+            if events:
+                send(signals.events_recorded, events=events)
             if queued:
                 send(signals.tasks_requested, task_ids=queued)
             for task in asked:

@@ -82,9 +82,13 @@ class TaskContext:
     attempt: int
     #: The seq of the visit of the state: the same for all its attempts.
     visit: int
-    #: Answers the task from outside: a secret, for whom the answer is asked of.
-    token: str = field(repr=False)
+    _token: Callable[[], str] = field(repr=False)
     _beat: Callable[[], None] = field(repr=False)
+
+    @property
+    def token(self) -> str:
+        """Answers the task from outside: a secret, for whoever the answer is asked of."""
+        return self._token()
 
     @property
     def idempotency_key(self) -> str:

@@ -16,7 +16,7 @@ import json
 import re
 import uuid
 from collections.abc import Mapping
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from django.conf import settings
 from django.core.validators import RegexValidator
@@ -86,7 +86,13 @@ def lock(queryset: models.QuerySet[ModelT], *, skip_locked: bool = False) -> Mod
     return queryset.get()
 
 
-class PayloadField(models.TextField):
+if TYPE_CHECKING:
+    _Text = models.TextField[Any, Any]
+else:
+    _Text = models.TextField
+
+
+class PayloadField(_Text):
     """Any JSON data, stored as ASCII text.
 
     In a column that may be NULL, None is stored as NULL; in one that may not, as

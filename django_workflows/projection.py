@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -43,6 +43,29 @@ def columns(
         "waiting_for": waiting_for,
         "waiting_since": since,
     }
+
+
+def of_log(log: Sequence[asl.AnyEvent]) -> dict[str, Any]:
+    """All columns of `models.Execution` that follow from its events."""
+    state = asl.fold(log)
+    began = {event.seq: event.at for event in log if isinstance(event, asl.SideEffect)}
+    oldest_task: dict[str, datetime] = {}
+    for event in log:
+        if isinstance(event, asl.TaskStarted) and event.seq in state.tasks:
+            kind = resources.kind(event.resource)
+            oldest_task[kind] = min(event.at, oldest_task.get(kind, event.at))
+    return {
+        **columns(state, oldest_task=oldest_task, wait_began=began.__getitem__),
+        "input": state.input,
+        "started_at": state.started_at,
+        "updated_at": log[-1].at,
+        "retry_count": retries(log),
+    }
+
+
+def retries(events: Sequence[asl.AnyEvent]) -> int:
+    """How many retries *events* tell of."""
+    return sum(isinstance(event, asl.RetryScheduled) for event in events)
 
 
 def _waiting(
