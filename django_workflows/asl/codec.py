@@ -11,6 +11,7 @@ Nothing here makes text: `values.dumps` does, once, for whoever stores it.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
@@ -21,7 +22,7 @@ from django_workflows.asl import events as event_module
 from django_workflows.asl import execution as execution_module
 from django_workflows.asl.errors import InvalidValue
 from django_workflows.asl.events import AnyEvent, Event, Origin
-from django_workflows.asl.execution import Branch, Execution, Status
+from django_workflows.asl.execution import AwaitingBranches, Branch, Execution, Status
 from django_workflows.asl.values import JSON, format_timestamp, parse_timestamp
 
 _Convert = Callable[[Any], Any]
@@ -86,9 +87,16 @@ def _converters(hint: Any) -> tuple[_Convert | None, _Convert | None]:
         return _SHAPES[Origin].encode, _SHAPES[Origin].decode
     if Status in options:
         return str, Status
+    if AwaitingBranches in options and hint != execution_module.Doing:
+        return _fork_shape().encode, _fork_shape().decode
     if typing.get_origin(options[0]) is tuple:
         return list, tuple
     return None, None
+
+
+@functools.cache
+def _fork_shape() -> _Shape:
+    return _Shape(AwaitingBranches)
 
 
 def _read_moment(text: str) -> datetime:

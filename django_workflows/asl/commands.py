@@ -61,7 +61,12 @@ class Stop(Command):
     cause: str | None = None
 
 
-AnyCommand = CompleteTask | FailTask | Heartbeat | FinishWaiting | Wake | Stop
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redrive(Command):
+    """Go on with an execution that failed, timed out or was aborted, from where it was."""
+
+
+AnyCommand = CompleteTask | FailTask | Heartbeat | FinishWaiting | Wake | Stop | Redrive
 
 
 def finish_waiting(

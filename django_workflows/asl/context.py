@@ -77,6 +77,9 @@ def context_object(
         entered["EnteredTime"] = _moment(branch.entered_at)
     if isinstance(state, Task):
         entered["RetryCount"] = branch.retry_count
+    redriven: dict[str, JSON] = {}
+    if execution.redriven_at is not None:
+        redriven["RedriveTime"] = _moment(execution.redriven_at)
     context: dict[str, JSON] = {
         **given,
         "Execution": {
@@ -85,7 +88,8 @@ def context_object(
             **_object(given.get("Execution")),
             "Input": execution.input,
             "StartTime": _moment(execution.started_at) if execution.started_at else None,
-            "RedriveCount": 0,
+            "RedriveCount": execution.redrive_count,
+            **redriven,
         },
         "State": entered,
         "StateMachine": _object(given.get("StateMachine")),

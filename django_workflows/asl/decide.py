@@ -26,6 +26,7 @@ from django_workflows.asl.commands import (
     FailTask,
     FinishWaiting,
     Heartbeat,
+    Redrive,
     Stop,
     Wake,
 )
@@ -41,9 +42,16 @@ from django_workflows.asl.definition import (
     Task,
     Wait,
 )
-from django_workflows.asl.errors import ExecutionEnded, InvalidValue, NotPending, StateError
+from django_workflows.asl.errors import (
+    ExecutionEnded,
+    InvalidValue,
+    NotPending,
+    NotRedrivable,
+    StateError,
+)
 from django_workflows.asl.events import AnyEvent, Event, Origin, Path
 from django_workflows.asl.execution import (
+    Aborted,
     AwaitingBranches,
     AwaitingTask,
     Branch,
@@ -59,6 +67,10 @@ from django_workflows.asl.execution import (
 )
 from django_workflows.asl.expressions.names import DEFAULT_JSONATA_LIMITS, JsonataLimits, Names
 from django_workflows.asl.values import JSON
+
+#: Source: AWS, SendTaskFailure.
+MAX_ERROR_LENGTH = 256
+MAX_CAUSE_LENGTH = 32_768
 
 EventT = TypeVar("EventT", bound=Event)
 
@@ -111,16 +123,20 @@ class Draft:
 
 def start(draft: Draft, *, input: JSON, context: JSON, seed: str) -> None:
     """Begin an execution that is still empty, and settle it."""
-    seconds = draft.workflow.timeout_seconds
     draft.emit(
         events.ExecutionStarted,
         (),
         input=input,
         context=context,
         seed=seed,
-        deadline=None if seconds is None else draft.at + timedelta(seconds=seconds),
+        deadline=_deadline(draft),
     )
     settle(draft)
+
+
+def _deadline(draft: Draft) -> datetime | None:
+    seconds = draft.workflow.timeout_seconds
+    return None if seconds is None else draft.at + timedelta(seconds=seconds)
 
 
 def obey(draft: Draft, command: AnyCommand) -> None:
@@ -129,7 +145,7 @@ def obey(draft: Draft, command: AnyCommand) -> None:
     Raises ExecutionEnded or NotPending, with no event emitted, where it does not
     apply; InvalidValue where a result is not JSON data.
     """
-    if not draft.execution.is_running and not isinstance(command, Wake):
+    if not draft.execution.is_running and not isinstance(command, (Wake, Redrive)):
         raise ExecutionEnded(f"the execution has ended: {draft.execution.status}")
     match command:
         case CompleteTask(task=task, output=output):
@@ -148,9 +164,20 @@ def obey(draft: Draft, command: AnyCommand) -> None:
             _wake(draft, at)
         case Stop(error=error, cause=cause):
             draft.emit(events.ExecutionAborted, (), error=error, cause=cause)
+        case Redrive():
+            _redrive(draft)
         case _:
             assert_never(command)
     settle(draft)
+
+
+def _redrive(draft: Draft) -> None:
+    if not draft.execution.is_redrivable:
+        raise NotRedrivable(
+            f"only an execution that failed, timed out or was aborted can be redriven;"
+            f" this one's status is {draft.execution.status}"
+        )
+    draft.emit(events.ExecutionRedriven, (), deadline=_deadline(draft))
 
 
 def _task_path(execution: Execution, task: int) -> Path:
@@ -193,7 +220,15 @@ def _fail(draft: Draft, path: Path, task: int, error: str | None, cause: str | N
     if error == "States.Runtime":
         state, branch = _state_of(draft, path), draft.execution.branches[path]
         cause = _located(StateError(error, cause), state, branch).cause
-    draft.emit(events.TaskFailed, path, task=task, error=error, cause=cause)
+    draft.emit(events.TaskFailed, path, task=task, **_words(error, cause))
+
+
+def _words(error: str | None, cause: str | None) -> dict[str, str | None]:
+    """*error* and *cause* at no more than AWS's lengths: a cause may quote a whole input."""
+    return {
+        "error": error if error is None else error[:MAX_ERROR_LENGTH],
+        "cause": cause if cause is None else cause[:MAX_CAUSE_LENGTH],
+    }
 
 
 def _wake(draft: Draft, now: datetime) -> None:
@@ -280,8 +315,7 @@ def _emit_failure(
             events.EvaluationFailed,
             path,
             state=state.name,
-            error=error.name,
-            cause=error.cause,
+            **_words(error.name, error.cause),
             location=raised.location,
             catchable=catchable,
         )
@@ -290,8 +324,7 @@ def _emit_failure(
             events.StateFailed,
             path,
             state=state.name,
-            error=error.name,
-            cause=error.cause,
+            **_words(error.name, error.cause),
             catchable=catchable,
         )
 
@@ -316,7 +349,7 @@ def _run(draft: Draft, path: Path, state: State, branch: Branch) -> None:
                 draft.emit(events.WaitStarted, path, state=state.name, until=until)
         case Fail():
             error, cause = dataflow.failure(state, names)
-            draft.emit(events.StateFailed, path, state=state.name, error=error, cause=cause)
+            draft.emit(events.StateFailed, path, state=state.name, **_words(error, cause))
         case Task():
             _ask(draft, path, state, branch)
         case Parallel():
@@ -395,12 +428,15 @@ def _ask(draft: Draft, path: Path, state: Task, branch: Branch) -> None:
     seen = names.with_input(filtered)
     timeout = dataflow.positive_seconds(state.timeout_seconds, seen, "TimeoutSecondsPath")
     heartbeat = dataflow.positive_seconds(state.heartbeat_seconds, seen, "HeartbeatSecondsPath")
+    asked = dataflow.effective_input(state, names)
+    if values.exceeds(asked, draft.limits.payload_bytes):
+        raise _too_large(state.name)
     draft.emit(
         events.TaskStarted,
         path,
         state=state.name,
         resource=state.resource,
-        input=dataflow.effective_input(state, names),
+        input=asked,
         deadline=None if timeout is None else draft.at + timedelta(seconds=timeout),
         heartbeat_seconds=heartbeat,
         retry_count=branch.retry_count,
@@ -558,7 +594,7 @@ def _abort_children(draft: Draft, path: Path) -> None:
     for index in range(branch.doing.started):
         child = (*path, branch.state, index)
         running = draft.execution.branches.get(child)
-        if running is None or isinstance(running.doing, (Succeeded, Failed)):
+        if running is None or isinstance(running.doing, (Succeeded, Failed, Aborted)):
             continue
         _abort_children(draft, child)
         draft.emit(events.BranchAborted, child)

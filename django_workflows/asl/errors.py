@@ -71,6 +71,10 @@ class ExecutionEnded(CommandRejected):
     """The execution has ended, so it takes no further commands."""
 
 
+class NotRedrivable(CommandRejected):
+    """The execution runs, or has succeeded: there is nothing to run again."""
+
+
 class StateError(Exception):
     """The error of a running state: an Error Name and its Cause.
 

@@ -77,6 +77,13 @@ class ExecutionAborted(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionRedriven(Event):
+    """An execution that had not ended well goes on from its unfinished states."""
+
+    deadline: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StateEntered(Event):
     state: str
     input: JSON
@@ -241,6 +248,7 @@ AnyEvent = (
     | ExecutionFailed
     | ExecutionTimedOut
     | ExecutionAborted
+    | ExecutionRedriven
     | StateEntered
     | StateExited
     | StateFailed

@@ -10,7 +10,7 @@ nothing else.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -29,7 +29,7 @@ class Status(StrEnum):
     ABORTED = "ABORTED"
 
 
-# -- what a branch is doing: five moves of ours, four waits, and having ended ----------
+# -- what a branch is doing: five moves of ours, four waits, three ends -------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +60,9 @@ class Failing:
     cause: str | None
     catchable: bool = True
     heartbeat: bool = False
+    #: The Parallel or Map that failed: its branches are kept until the error is
+    #: handled, for a redrive.
+    fork: AwaitingBranches | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,15 +146,24 @@ class Succeeded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """Ended, within what the Map tolerates."""
+    """Ended, tolerated or not."""
 
     error: str | None
     cause: str | None
+    fork: AwaitingBranches | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aborted:
+    """Ended by another branch's failure."""
+
+    fork: AwaitingBranches | None = None
 
 
 Move = Entering | Running | Leaving | Failing | Ending
 Waiting = AwaitingTask | AwaitingTime | AwaitingRetry | AwaitingBranches
-Doing = Move | Waiting | Succeeded | Failed
+Ended = Succeeded | Failed | Aborted
+Doing = Move | Waiting | Ended
 
 _MOVES = (Entering, Running, Leaving, Failing, Ending)
 
@@ -211,8 +223,11 @@ class Execution:
     output: JSON = None
     error: str | None = None
     cause: str | None = None
+    redrive_count: int = 0
+    redriven_at: datetime | None = None
     #: How many events AWS's history would show by now.
     history_id: int = 0
+    #: What an execution that ended badly was doing is kept, for a redrive.
     branches: dict[Path, Branch] = field(default_factory=dict)
     #: The branches whose move is ours, in the order they became so.
     ready: dict[Path, None] = field(default_factory=dict)
@@ -228,6 +243,11 @@ class Execution:
     @property
     def is_running(self) -> bool:
         return self.status is Status.RUNNING
+
+    @property
+    def is_redrivable(self) -> bool:
+        """Whether it ended, and not well."""
+        return self.status in (Status.FAILED, Status.TIMED_OUT, Status.ABORTED)
 
     def copy(self) -> Execution:
         """A twin that `apply` may change; branches and data are shared, being frozen."""
@@ -259,6 +279,23 @@ class Execution:
                 return moment, path
             heapq.heappop(timers)
         return None
+
+    def unfinished(self) -> Iterator[tuple[Path, str | None]]:
+        """The states that a redrive would run again, each with its branch's path.
+
+        The name is None for a branch that had not entered its first state.
+        """
+        todo: list[Path] = [()] if self.is_redrivable else []
+        while todo:
+            path = todo.pop()
+            branch = self.branches[path]
+            if isinstance(branch.doing, Succeeded):
+                continue
+            children = list(_children(path, branch))
+            if children:
+                todo.extend(reversed(children))
+            else:
+                yield path, branch.state
 
     @property
     def wake_at(self) -> datetime | None:
@@ -325,7 +362,7 @@ def apply(execution: Execution, event: AnyEvent) -> None:
             execution.history_id += 1
             if isinstance(branch.doing, AwaitingBranches):
                 execution.history_id += 2 if branch.doing.kind == "MapRun" else 1
-                _drop_children(execution, path, branch)
+            _drop_children(execution, path, branch)
             _put(
                 execution,
                 path,
@@ -344,8 +381,7 @@ def apply(execution: Execution, event: AnyEvent) -> None:
             branch = execution.branches[path]
             execution.history_id += _task_history_length(event)
             execution.tasks[event.seq] = path
-            if isinstance(branch.doing, AwaitingBranches):  # a Map's writer has the results
-                _drop_children(execution, path, branch)
+            _drop_children(execution, path, branch)  # a Map's writer has the results
             _put(
                 execution,
                 path,
@@ -402,6 +438,7 @@ def apply(execution: Execution, event: AnyEvent) -> None:
         case events.RetryScheduled():
             branch = execution.branches[path]
             execution.waits[event.seq] = path
+            _drop_children(execution, path, branch)
             _put(
                 execution,
                 path,
@@ -414,13 +451,13 @@ def apply(execution: Execution, event: AnyEvent) -> None:
         case events.StateFailed():  # EvaluationFailed is one
             branch = execution.branches[path]
             execution.history_id += isinstance(event, events.EvaluationFailed)
-            if isinstance(branch.doing, AwaitingBranches):
-                execution.history_id += 2 if branch.doing.kind == "MapRun" else 1
-                _drop_children(execution, path, branch)
+            fork = _fork_of(branch)
+            if fork is not None:
+                execution.history_id += 2 if fork.kind == "MapRun" else 1
             _do(
                 execution,
                 path,
-                Failing(error=event.error, cause=event.cause, catchable=event.catchable),
+                Failing(error=event.error, cause=event.cause, catchable=event.catchable, fork=fork),
             )
         case events.ForkStarted():
             execution.history_id += 2 if event.kind == "MapRun" else 1
@@ -451,7 +488,10 @@ def apply(execution: Execution, event: AnyEvent) -> None:
         case events.BranchFailed():
             parent, fork = _fork(execution, path)
             execution.history_id += fork.kind == "Map"
-            _end(execution, path, Failed(error=event.error, cause=event.cause))
+            failed = Failed(
+                error=event.error, cause=event.cause, fork=_fork_of(execution.branches[path])
+            )
+            _end(execution, path, failed)
             _do(
                 execution,
                 parent,
@@ -464,7 +504,8 @@ def apply(execution: Execution, event: AnyEvent) -> None:
         case events.BranchAborted():
             _, fork = _fork(execution, path)
             execution.history_id += fork.kind == "Map"
-            _drop(execution, path)
+            _close_branch(execution, path)
+            _end(execution, path, Aborted(fork=_fork_of(execution.branches[path])))
         case events.ExecutionStarted():
             execution.history_id = 1
             execution.seed = event.seed
@@ -473,8 +514,17 @@ def apply(execution: Execution, event: AnyEvent) -> None:
             execution.started_at = event.at
             execution.deadline = event.deadline
             _put(execution, (), Branch(doing=Entering(state=""), input=event.input))
+        case events.ExecutionRedriven():
+            execution.history_id += 1
+            execution.status = Status.RUNNING
+            execution.ended_at = execution.error = execution.cause = None
+            execution.deadline = event.deadline
+            execution.redrive_count += 1
+            execution.redriven_at = event.at
+            _revive(execution, ())
         case events.ExecutionSucceeded():
             execution.output = event.output
+            execution.branches.clear()
             _close(execution, Status.SUCCEEDED, event)
         case events.ExecutionFailed():
             execution.error, execution.cause = event.error, event.cause
@@ -506,6 +556,7 @@ def _do(execution: Execution, path: Path, doing: Doing) -> None:
 
 
 def _fork(execution: Execution, path: Path) -> tuple[Path, AwaitingBranches]:
+    """The Parallel or Map at work that the branch at *path* belongs to, and its place."""
     parent = path[:-2]
     fork = execution.branches[parent].doing
     if not isinstance(fork, AwaitingBranches):
@@ -513,38 +564,81 @@ def _fork(execution: Execution, path: Path) -> tuple[Path, AwaitingBranches]:
     return parent, fork
 
 
-def _end(execution: Execution, path: Path, doing: Succeeded | Failed) -> None:
-    execution.ready.pop(path, None)
-    execution.branches[path] = Branch(doing=doing)
-
-
-def _drop(execution: Execution, path: Path) -> None:
-    branch = execution.branches.pop(path, None)
-    if branch is None:
-        return
-    execution.ready.pop(path, None)
+def _fork_of(branch: Branch) -> AwaitingBranches | None:
+    """The Parallel or Map whose branches lie below *branch*, at work or ended."""
     match branch.doing:
+        case AwaitingBranches() as fork:
+            return fork
+        case Failing(fork=fork) | Failed(fork=fork) | Aborted(fork=fork):
+            return fork
+        case _:
+            return None
+
+
+def _children(path: Path, branch: Branch) -> Iterator[Path]:
+    """The branches that were started below the one at *path*."""
+    fork = _fork_of(branch)
+    if fork is not None and branch.state is not None:
+        for index in range(fork.started):
+            yield (*path, branch.state, index)
+
+
+def _end(execution: Execution, path: Path, doing: Ended) -> None:
+    execution.ready.pop(path, None)
+    if isinstance(doing, Succeeded):
+        execution.branches[path] = Branch(doing=doing)
+    else:
+        execution.branches[path] = replace(execution.branches[path], doing=doing)
+
+
+def _close_branch(execution: Execution, path: Path) -> None:
+    """Nothing moves the branch at *path* any more: no task's answer, no moment."""
+    execution.ready.pop(path, None)
+    match execution.branches[path].doing:
         case AwaitingTask(task=task):
             execution.tasks.pop(task, None)
         case AwaitingTime(wait=wait) | AwaitingRetry(wait=wait):
             execution.waits.pop(wait, None)
-        case AwaitingBranches():
-            _drop_children(execution, path, branch)
         case _:
             pass
 
 
 def _drop_children(execution: Execution, path: Path, branch: Branch) -> None:
-    assert isinstance(branch.doing, AwaitingBranches) and branch.state is not None
-    for index in range(branch.doing.started):
-        _drop(execution, (*path, branch.state, index))
+    for child in _children(path, branch):
+        if child in execution.branches:
+            _close_branch(execution, child)
+            _drop_children(execution, child, execution.branches.pop(child))
+
+
+def _revive(execution: Execution, path: Path) -> None:
+    """Have the branch at *path*, which did not end well, do its work again.
+
+    Its state is run again with its first input, and with all its retries; of a
+    Parallel or Map only the branches that did not succeed.
+    """
+    branch = execution.branches[path]
+    fork = _fork_of(branch)
+    doing: Doing
+    if fork is None or branch.state is None:
+        doing = Entering(state="") if branch.state is None else _again(branch.doing)
+        _put(execution, path, replace(branch, doing=doing, retries={}))
+        return
+    _put(execution, path, replace(branch, doing=replace(fork, failed=0, error=None), retries={}))
+    for child in _children(path, branch):
+        if not isinstance(execution.branches[child].doing, Succeeded):
+            _revive(execution, child)
+
+
+def _again(doing: Doing) -> Doing:
+    """What was ours to do still is; whatever else it was, the state runs again."""
+    return doing if isinstance(doing, (Entering, Leaving, Ending)) else Running()
 
 
 def _close(execution: Execution, status: Status, event: AnyEvent) -> None:
     execution.status = status
     execution.ended_at = event.at
     execution.history_id += 1
-    for held in (execution.branches, execution.ready, execution.tasks, execution.waits):
+    for held in (execution.ready, execution.tasks, execution.waits):
         held.clear()
     execution.timers.clear()
 

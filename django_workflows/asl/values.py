@@ -146,6 +146,11 @@ def check(value: Any, *, what: str = "value") -> JSON:
 
 
 def _check_depth(value: JSON) -> None:
+    if _is_too_deep(value):
+        raise InvalidValue(f"nests deeper than {MAX_DEPTH} levels")
+
+
+def _is_too_deep(value: JSON) -> bool:
     level = [value]
     for _ in range(MAX_DEPTH + 1):
         deeper: list[JSON] = []
@@ -155,9 +160,9 @@ def _check_depth(value: JSON) -> None:
             elif isinstance(node, list):
                 deeper.extend(item for item in node if isinstance(item, (dict, list)))
         if not deeper:
-            return
+            return False
         level = deeper
-    raise InvalidValue(f"nests deeper than {MAX_DEPTH} levels")
+    return True
 
 
 def size(value: JSON) -> int:
@@ -166,9 +171,29 @@ def size(value: JSON) -> int:
 
 
 def exceeds(value: JSON, limit: int) -> bool:
-    """Whether *value* takes more than *limit* bytes of UTF-8 as JSON text."""
+    """Whether *value* takes more than *limit* bytes of UTF-8 as JSON text, or nests too deeply.
+
+    A loop can nest a payload one level deeper in each round, where no door checks it.
+    """
+    try:
+        text = dumps(value)
+    except InvalidValue:  # deeper than json itself can follow
+        return True
     # The ASCII text is never shorter than the UTF-8 one, and much cheaper to make.
-    return len(dumps(value)) > limit and size(value) > limit
+    if len(text) > limit and size(value) > limit:
+        return True
+    brackets = text.translate(_ALL_BUT_BRACKETS)
+    if len(brackets) <= 2 * MAX_DEPTH:
+        return False
+    depth = deepest = 0
+    for bracket in brackets:
+        depth += 1 if bracket in "[{" else -1
+        deepest = max(deepest, depth)
+    # Brackets inside of texts count too, so this alone proves nothing.
+    return deepest > MAX_DEPTH and _is_too_deep(value)
+
+
+_ALL_BUT_BRACKETS = {code: None for code in range(128) if chr(code) not in "[]{}"}
 
 
 def equal(one: JSON, other: JSON) -> bool:

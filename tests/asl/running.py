@@ -134,7 +134,8 @@ def check(
         assert execution.tasks or execution.wake_at
     else:
         assert execution.wake_at is None
-        assert not (execution.tasks or execution.waits or execution.branches)
+        assert not (execution.tasks or execution.waits)
+        assert bool(execution.branches) is execution.is_redrivable
     # A log cut anywhere in what was added, and settled again, reproduces the rest.
     start = len(log) - len(added)
     for cut in range(max(start, 1), len(log)):

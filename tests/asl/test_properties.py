@@ -156,6 +156,8 @@ def test_any_machine_comes_to_an_end_and_keeps_the_invariants(definition, world)
         if not run.execution.is_running:
             break
         _something_happens(run, world)
+        if run.execution.is_redrivable and world.random() < 0.5:
+            run.send(asl.Redrive())
     while run.execution.is_running:
         if run.tasks:
             run.complete(output={})

@@ -34,6 +34,29 @@ def test_pass_moves_its_input_through_all_its_paths():
     assert run.output == {"n": 1, "me": "S1"}
 
 
+def test_a_payload_that_nests_deeper_in_every_round_ends_the_execution():
+    looping = {
+        "StartAt": "A",
+        "States": {
+            "A": {"Type": "Pass", "Parameters": {"x.$": "$"}, "Next": "B"},
+            "B": {
+                "Type": "Choice",
+                "Choices": [{"Variable": "$.y", "IsPresent": True, "Next": "C"}],
+                "Default": "A",
+            },
+            "C": {"Type": "Succeed"},
+        },
+    }
+    answer = asl.start(asl.parse(looping))
+    assert isinstance(answer, asl.Fail)
+    assert answer.error == "States.DataLimitExceeded"
+
+
+def test_a_cause_that_quotes_its_input_is_cut():
+    run = Run(machine(pass_(Parameters={"v.$": "$.q"})), {"a": "x" * 200_000})
+    assert len(run.error[1]) == 32_768
+
+
 def test_input_path_null_gives_an_empty_object():
     assert Run(machine(pass_(InputPath=None)), {"a": 1}).output == {}
 
