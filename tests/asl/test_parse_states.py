@@ -313,6 +313,50 @@ def test_a_distributed_map_is_read_completely():
 
 # --- What is wrong is refused at its place ---
 
+MINIMAL = {
+    "Task": task(),
+    "Parallel": {"Type": "Parallel", "End": True, "Branches": [machine(In=PASS)]},
+    "Map": a_map(),
+    "Pass": PASS,
+    "Wait": {"Type": "Wait", "End": True, "Seconds": 1},
+    "Choice": {"Type": "Choice", "Choices": [{"Variable": "$.a", "IsNull": True, "Next": "T"}]},
+    "Succeed": SUCCEED,
+    "Fail": {"Type": "Fail"},
+}
+IN_AND_OUT = {
+    "InputPath": "$.a",
+    "OutputPath": "$.a",
+    "Parameters": {},
+    "ResultSelector": {},
+    "ResultPath": "$.a",
+    "Assign": {},
+    "Retry": [],
+    "Catch": [],
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "allowed"),
+    [
+        ("Task", set(IN_AND_OUT)),
+        ("Parallel", set(IN_AND_OUT)),
+        ("Map", set(IN_AND_OUT)),
+        ("Pass", {"InputPath", "OutputPath", "Parameters", "ResultPath", "Assign"}),
+        ("Wait", {"InputPath", "OutputPath", "Assign"}),
+        ("Choice", {"InputPath", "OutputPath", "Assign"}),
+        ("Succeed", {"InputPath", "OutputPath"}),
+        ("Fail", set()),
+    ],
+)
+def test_each_type_has_the_fields_of_the_specifications_table(kind, allowed):
+    others = {"T": PASS} if kind == "Choice" else {}
+    given = one({**MINIMAL[kind], **{name: IN_AND_OUT[name] for name in allowed}}, **others)
+    parse(given)
+
+    for name in IN_AND_OUT.keys() - allowed:
+        state = {**MINIMAL[kind], name: IN_AND_OUT[name]}
+        assert places(one(state, **others)) == [f"/States/S/{name}"]
+
 
 @pytest.mark.parametrize(
     ("state", "pointer", "message"),
@@ -639,6 +683,7 @@ def test_a_jsonata_state_is_refused_at_its_query_language_and_not_looked_into():
         "arn:aws:states:::some-new-service:doThings",
         "arn:aws-cn:states:::sns:publish",
         "arn:${AWS::Partition}:states:::lambda:invoke",
+        "arn:aws:states:::dynamodb:${Action}",
         "${Function}",
     ],
 )

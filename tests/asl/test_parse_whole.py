@@ -111,7 +111,21 @@ def test_a_typing_error_is_not_reported_twice():
 
 def test_nothing_is_guessed_of_what_follows_a_state_that_leads_nowhere():
     assert places(machine(A={"Type": "Pass"}, B=PASS)) == ["/States/A"]
-    assert places(machine(A=to("Nowhere at all"), B=PASS)) == ["/States/A/Next"]
+    assert places({**machine(A=to("B"), B=PASS), "StartAt": "Zero"}) == ["/StartAt"]
+    assert places(machine(A=to("Gone"))) == ["/States/A/Next"]  # which might have ended it
+
+
+def test_of_a_chain_behind_a_wrong_transition_only_the_first_state_is_reported():
+    definition = machine(A=to("Gone"), B=to("C"), C=to("D"), D=PASS)
+
+    assert places(definition) == ["/States/A/Next", "/States/B"]
+
+
+def test_a_wrong_transition_hides_no_state_that_nothing_leads_to():
+    assert places(machine(A=choice("Gone", Default="B"), B=PASS, Ship=PASS)) == [
+        "/States/A/Choices/0/Next",
+        "/States/Ship",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -228,6 +242,15 @@ def test_an_inner_machine_may_not_assign_an_outer_variable(wrap):
     )
 
 
+def test_nor_a_variable_of_a_machine_further_out():
+    inner = parallel(machine(In={**PASS, "Assign": {"x": 1}}))
+    definition = machine(S=parallel(machine(Middle=inner), Assign={"x": 1}))
+
+    assert places(definition) == [
+        "/States/S/Branches/0/States/Middle/Branches/0/States/In/Assign/x"
+    ]
+
+
 def test_siblings_may_assign_the_same_variable():
     branches = [machine(**{f"B{n}": {**PASS, "Assign": {"x": n}}}) for n in range(2)]
 
@@ -282,6 +305,12 @@ def test_texts_that_are_no_paths_give_no_warning(text):
     assert check(one(task(Parameters={"a": text}))) == []
 
 
+def test_a_field_that_should_not_be_there_is_not_looked_into():
+    (problem,) = check(one({**PASS, "ResultSelector": {"a": "$.b"}}))
+
+    assert problem.severity == "ERROR"
+
+
 def test_check_has_all_that_parse_raises_and_the_warnings():
     definition = one(task(TimeoutSeconds=0, Parameters={"a": "$.x"}))
 
@@ -292,7 +321,7 @@ def test_check_has_all_that_parse_raises_and_the_warnings():
 def test_all_problems_are_said_at_once_in_the_documents_order():
     definition = machine(
         A={"Type": "Task", "TimeoutSeconds": 0, "Next": "Gone"},
-        B={"Type": "Wait", "Seconds": "5", "End": True},
+        B={"Type": "Wait", "Seconds": "5", "Next": "C"},
         C={"Type": "Fail", "Foo": 1},
     )
 
@@ -300,6 +329,7 @@ def test_all_problems_are_said_at_once_in_the_documents_order():
         "/States/A",
         "/States/A/TimeoutSeconds",
         "/States/A/Next",
+        "/States/B",
         "/States/B/Seconds",
         "/States/C/Foo",
     ]

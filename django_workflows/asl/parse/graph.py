@@ -26,25 +26,43 @@ from django_workflows.asl.values import JSON
 
 def check(scope: Scope, names: dict[str, str], report: Report) -> None:
     """Check one machine; *names* says where in the definition every state is."""
-    everything_leads_somewhere = True
     leads_to: dict[str, list[str]] = {}
+    all_targets_known = True
+    all_go_on_or_end = True
     for name, state in scope.states.items():
         pointer = f"{scope.pointer}/States{step(name)}"
-        found = leads_to[name] = []
-        for where, target in _transitions(state):
-            known = _target(scope, target, pointer + where, names, report)
-            if known is None:
-                everything_leads_somewhere = False
-            else:
-                found.append(known)
-        if not found and not _ends(state):
-            everything_leads_somewhere = False
+        transitions = list(_transitions(state))
+        targets = [_target(scope, to, pointer + at, names, report) for at, to in transitions]
+        leads_to[name] = [target for target in targets if target is not None]
+        all_targets_known &= None not in targets
+        all_go_on_or_end &= bool(transitions) or _ends(state)
     start = None
     if isinstance(scope.start_at, str) and scope.states:
         start = _target(scope, scope.start_at, f"{scope.pointer}/StartAt", names, report)
-    # Where one transition is unknown, what follows would be guesses.
-    if not everything_leads_somewhere or start is None:
+    # What would only follow from a problem that is reported already is not said.
+    if start is None or not all_go_on_or_end:
         return
+    seen = _reached_from(start, leads_to)
+    if not all_targets_known:
+        # Behind a wrong transition a whole chain may lie; its first state will do.
+        seen = seen.union(*leads_to.values())
+    for name in scope.states:
+        if name not in seen:
+            report.error(
+                f"{scope.pointer}/States{step(name)}",
+                f"State {shown(name)} is not reachable.",
+                code=MISSING_TRANSITION_TARGET,
+                at_name=True,
+            )
+    if all_targets_known and not any(_ends(state) for state in scope.states.values()):
+        report.error(
+            f"{scope.pointer}/States",
+            "no state ends this machine: give one 'End': true, or add a Succeed or Fail state",
+            code=MISSING_END_STATE,
+        )
+
+
+def _reached_from(start: str, leads_to: dict[str, list[str]]) -> set[str]:
     reached = {start}
     ahead = [start]
     while ahead:
@@ -52,20 +70,7 @@ def check(scope: Scope, names: dict[str, str], report: Report) -> None:
             if target not in reached:
                 reached.add(target)
                 ahead.append(target)
-    for name in scope.states:
-        if name not in reached:
-            report.error(
-                f"{scope.pointer}/States{step(name)}",
-                f"State {shown(name)} is not reachable.",
-                code=MISSING_TRANSITION_TARGET,
-                at_name=True,
-            )
-    if not any(_ends(state) for state in scope.states.values()):
-        report.error(
-            f"{scope.pointer}/States",
-            "no state ends this machine: give one 'End': true, or add a Succeed or Fail state",
-            code=MISSING_END_STATE,
-        )
+    return reached
 
 
 def _transitions(state: JSON) -> Iterator[tuple[str, str]]:

@@ -194,7 +194,7 @@ class Fields:
         try:
             return jsonpath.compile_path(value)
         except jsonpath.PathSyntaxError as error:
-            self.wrong(name, f"{_must_be_a_path(name)} ({error})")
+            self.wrong(name, f"{_must_be_a_path(name)}: {error}")
             return None
 
     def reference_path(self, name: str) -> jsonpath.Path | None:
@@ -276,7 +276,7 @@ class Fields:
         try:
             found = template.compile_expression(value)
         except (jsonpath.PathSyntaxError, intrinsics.IntrinsicSyntaxError) as error:
-            self.wrong(form, f"{_must_be_an_expression(form)} ({error})")
+            self.wrong(form, f"{_must_be_an_expression(form)}: {error}")
             return None
         if isinstance(found, jsonpath.Path):
             return self.reference_path(form)

@@ -151,13 +151,10 @@ def _load(text: str, report: Report) -> tuple[dict[str, JSON] | None, bool]:
         )
         return None, False
     except RecursionError:
-        too_deep = scan(text).too_deep
-        if too_deep is None:  # it is our caller who stands too deeply
-            raise
-    else:
-        too_deep = scan(text).too_deep if _is_too_deep(document) else None
-    if too_deep is not None:
-        report.error(too_deep, _TOO_DEEP, code=TOO_DEEPLY_NESTED)
+        if not _report_depth(text, report):
+            raise  # it is our caller who stands too deeply
+        return None, True
+    if _is_too_deep(document) and _report_depth(text, report):
         return None, True
     if hooks.suspicious:
         _report_hidden(scan(text), report)
@@ -165,6 +162,14 @@ def _load(text: str, report: Report) -> tuple[dict[str, JSON] | None, bool]:
         report.error("", f"{_NOT_AN_OBJECT}, found {shown(document)}")
         return None, True
     return document, True
+
+
+def _report_depth(text: str, report: Report) -> bool:
+    """Report where *text* nests too deeply, if it does."""
+    too_deep = scan(text).too_deep
+    if too_deep is not None:
+        report.error(too_deep, _TOO_DEEP, code=TOO_DEEPLY_NESTED)
+    return too_deep is not None
 
 
 def _report_too_long(characters: int, report: Report) -> None:
