@@ -65,6 +65,7 @@ from django_workflows.asl.events import (
 )
 from django_workflows.asl.execution import Branch, Execution, Status, evolve, fold
 from django_workflows.asl.face import Answer, Continue, Fail, Succeed, recover, resume, start
+from django_workflows.asl.history import history
 from django_workflows.asl.parse import check, parse
 
 __all__ = [
@@ -132,6 +133,7 @@ __all__ = [
     "fail_task",
     "finish_waiting",
     "fold",
+    "history",
     "is_token_of",
     "parse",
     "read_token",

@@ -276,7 +276,7 @@ def settle(draft: Draft) -> None:
         branch = execution.branches[path]
         match branch.doing:
             case Entering(state=name):
-                state = name or _machine(draft.workflow, path).start_at
+                state = name or draft.workflow.at(path).start_at
                 draft.emit(events.StateEntered, path, state=state, input=branch.input)
             case Running():
                 _attempt(draft, path, branch, _run)
@@ -684,22 +684,10 @@ _LOCATED = {"States.Runtime", "States.QueryEvaluationError", "States.ResultPathM
 # -- looking things up -------------------------------------------------------------------
 
 
-def _machine(workflow: StateMachine, path: Path) -> StateMachine:
-    """The machine that the branch at *path* runs in."""
-    machine = workflow
-    for step in range(0, len(path), 2):
-        state = machine.states[str(path[step])]
-        if isinstance(state, Parallel):
-            machine = state.branches[int(path[step + 1])]
-        elif isinstance(state, Map):
-            machine = state.processor
-    return machine
-
-
 def _state_of(draft: Draft, path: Path) -> State:
     name = draft.execution.branches[path].state
     assert name is not None
-    return _machine(draft.workflow, path).states[name]
+    return draft.workflow.at(path).states[name]
 
 
 def _names(draft: Draft, path: Path, state: State, input: JSON) -> Names:

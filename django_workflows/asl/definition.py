@@ -12,7 +12,7 @@ field holds what the language spells in two: ``TimeoutSeconds`` and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
@@ -241,3 +241,14 @@ class StateMachine:
     #: The execution's own timeout; only ever set on the outermost machine.
     timeout_seconds: int | None = None
     query_language: QueryLanguage = "JSONPath"
+
+    def at(self, path: Sequence[str | int]) -> StateMachine:
+        """The machine that the branch at *path* of an execution runs in."""
+        machine = self
+        for step in range(0, len(path), 2):
+            state = machine.states[str(path[step])]
+            if isinstance(state, Parallel):
+                machine = state.branches[int(path[step + 1])]
+            elif isinstance(state, Map):
+                machine = state.processor
+        return machine

@@ -84,6 +84,14 @@ class Replay:
         self.silent: set[int] = set()
 
     def outcome(self) -> dict[str, Any]:
+        """How the execution ended, as `match.outcome_matches` compares it."""
+        return _outcome(self._play()[0])
+
+    def run_log(self) -> list[asl.AnyEvent]:
+        """All its events."""
+        return self._play()[1]
+
+    def _play(self) -> tuple[asl.Answer, list[asl.AnyEvent]]:
         workflow = asl.parse(self.vector["definition"])
         at = self._clock()
         answer = asl.start(workflow, self._context(), self.vector["input"], at=at, seed="fixed")
@@ -96,7 +104,7 @@ class Replay:
                 at = max(at, command.at)
             answer = asl.resume(workflow, answer.execution, command, at=at)
             log += answer.events
-        return _outcome(answer)
+        return answer, log
 
     def _clock(self) -> datetime:
         moment = self.vector["clock"]
