@@ -2,23 +2,14 @@
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.urls import reverse
 from rest_framework.test import APIClient
 
 from django_workflows import asl, engine, models
 from django_workflows.api import urls
+from tests.api import EVERYTHING, client, problem, url
 from tests.workflows import approval, as_user, call, checked, machine, only_task, person, started
 
 pytestmark = pytest.mark.django_db
-
-EVERYTHING = (
-    "view_execution",
-    "start_execution",
-    "stop_execution",
-    "finish_waiting",
-    "complete_task",
-    "fail_task",
-)
 
 #: Every endpoint with its methods, and what a user without any permission gets.
 WITHOUT_PERMISSION = {
@@ -37,12 +28,6 @@ WITHOUT_PERMISSION = {
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
-def client(user=None):
-    api = APIClient()
-    api.force_authenticate(user)
-    return api
-
-
 def address(name, execution):
     arguments = {
         "execution": [execution.pk],
@@ -51,19 +36,12 @@ def address(name, execution):
         "task": [f"{execution.pk}.3"],
         "decide": [f"{execution.pk}.3"],
     }
-    return reverse(f"django_workflows_api:{name}", args=arguments.get(name, []))
+    return url(name, *arguments.get(name, []))
 
 
 def waits_for_approval():
     person("boss")
     return started(machine(Sign=approval(Users=["boss"], Title="Sign, please")))
-
-
-def refuses(response, status, code):
-    assert response.status_code == status, response.content
-    assert response["Content-Type"] == "application/problem+json"
-    assert response.json()["code"] == code
-    return True
 
 
 def test_no_endpoint_is_missing_in_the_table_above():
@@ -84,9 +62,9 @@ def test_nobody_in_particular_may_do_nothing(name, method):
     response = getattr(client(), method)(address(name, execution), format="json")
 
     if name.startswith("token"):
-        assert refuses(response, 400, "invalid_request")
+        problem(response, 400, "invalid_request")
     else:
-        assert refuses(response, 403, "not_authenticated")
+        problem(response, 403, "not_authenticated")
     assert checked(execution).seq == 3
 
 
@@ -110,15 +88,15 @@ def test_other_methods_are_refused(name):
     for method in METHODS:
         if (name, method) not in WITHOUT_PERMISSION:
             response = getattr(api, method)(address(name, execution), format="json")
-            assert refuses(response, 405, "method_not_allowed")
+            problem(response, 405, "method_not_allowed")
 
 
 def test_who_is_not_active_may_do_nothing():
     execution = waits_for_approval()
     api = client(person("gone", *EVERYTHING, is_active=False))
 
-    assert refuses(api.get(address("executions", execution)), 403, "not_allowed")
-    assert refuses(api.get(address("execution", execution)), 404, "not_found")
+    problem(api.get(address("executions", execution)), 403, "not_allowed")
+    problem(api.get(address("execution", execution)), 404, "not_found")
 
 
 def test_a_session_without_a_csrf_token_may_not_change_anything():
@@ -128,7 +106,7 @@ def test_a_session_without_a_csrf_token_may_not_change_anything():
 
     response = api.post(address("commands", execution), {"command": "stop"}, format="json")
 
-    assert refuses(response, 403, "permission_denied")
+    problem(response, 403, "permission_denied")
     assert checked(execution).is_running
 
 
@@ -149,7 +127,7 @@ def test_each_command_needs_its_own_permission(body, needed):
 
     response = client(lacking).post(address("commands", execution), body, format="json")
 
-    assert refuses(response, 403, "not_allowed")
+    problem(response, 403, "not_allowed")
     assert needed in response.json()["detail"]
     assert checked(execution).seq == 9
     response = client(having).post(address("commands", execution), body, format="json")
@@ -173,7 +151,7 @@ def test_a_command_needs_that_the_execution_is_visible():
         address("commands", execution), {"command": "stop"}, format="json"
     )
 
-    assert refuses(response, 404, "not_found")
+    problem(response, 404, "not_found")
     assert checked(execution).is_running
 
 
@@ -181,27 +159,25 @@ def test_who_may_start_learns_where_it_is_even_without_seeing_it():
     workflow = started(machine(Work=call("later"))).workflow
     api = client(person("ada", "start_execution"))
 
-    response = api.post(
-        reverse("django_workflows_api:executions"), {"workflow": workflow.name}, format="json"
-    )
+    response = api.post(url("executions"), {"workflow": workflow.name}, format="json")
 
     assert response.status_code == 201
     assert set(response.json()) == {
         *("id", "workflow", "version", "name", "status", "started_at"),
     }
-    assert refuses(api.get(response["Location"]), 404, "not_found")
+    problem(api.get(response["Location"]), 404, "not_found")
 
 
 def test_starting_needs_the_permission_and_one_of_the_workflows_groups():
     workflow = started(machine(Work=call("later"))).workflow
     member = person("ada", "start_execution", groups=("sales",))
     workflow.start_groups.set(member.groups.all())
-    address = reverse("django_workflows_api:executions")
+    address = url("executions")
 
     response = client(person("eve", "start_execution")).post(
         address, {"workflow": workflow.name}, format="json"
     )
-    assert refuses(response, 403, "not_allowed")
+    problem(response, 403, "not_allowed")
     response = client(member).post(address, {"workflow": workflow.name}, format="json")
     assert response.status_code == 201
     assert models.Execution.objects.filter(started_by=member).count() == 1
@@ -222,7 +198,7 @@ def test_an_approval_exists_only_for_those_it_asks():
     response = everything_but.post(
         address("decide", execution), {"decision": "approve"}, format="json"
     )
-    assert refuses(response, 404, "not_found")
+    problem(response, 404, "not_found")
     assert checked(execution).seq == 3
 
 
@@ -240,7 +216,7 @@ def test_an_approval_is_not_answered_like_an_ordinary_task():
         {"command": "heartbeat", "task": 3},
     ):
         response = api.post(address("commands", execution), body, format="json")
-        assert refuses(response, 403, "not_allowed")
+        problem(response, 403, "not_allowed")
     assert checked(execution).seq == 3
 
 
