@@ -23,7 +23,7 @@ from django_workflows.asl.values import JSON, format_timestamp
 TOKEN = re.compile(r"wft\.([\w.:-]+)\.(\d+)\.([A-Za-z0-9_-]{43})", re.ASCII)
 
 
-def chance(execution: Execution, seq: int) -> Random:
+def chance(execution: Execution, seq: int | str) -> Random:
     """The draws that belong to event *seq*: the same at every replay, unguessable outside."""
     return Random(f"{execution.seed}/{seq}")  # noqa: S311 - tokens don't come from here
 

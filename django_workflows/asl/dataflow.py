@@ -24,7 +24,6 @@ from django_workflows.asl.definition import (
     ChoiceRule,
     Expression,
     Fail,
-    ItemBatcher,
     Map,
     State,
     Wait,
@@ -32,7 +31,7 @@ from django_workflows.asl.definition import (
 from django_workflows.asl.errors import StateError
 from django_workflows.asl.expressions import jsonata
 from django_workflows.asl.expressions.jsonata import Jsonata, JsonataTemplate
-from django_workflows.asl.expressions.jsonpath import Path, PathNotFound
+from django_workflows.asl.expressions.jsonpath import ROOT, Path, PathNotFound
 from django_workflows.asl.expressions.names import Names
 from django_workflows.asl.values import JSON
 
@@ -414,39 +413,55 @@ def max_items(state: Map, names: Names) -> int | None:
     return number
 
 
-def batches(batcher: ItemBatcher, selected: list[JSON], names: Names) -> list[JSON]:
-    """*selected* items grouped into the inputs of a distributed Map's iterations.
+def map_run(state: Map, names: Names) -> dict[str, JSON]:
+    """Everything that a distributed Map's run is told, evaluated: see `maprun.MapRun`.
 
-    Raises StateError: States.Runtime where a limit is no positive integer, or one
-    item alone is larger than MaxInputBytesPerBatch.
+    Raises StateError where a path, an expression or a number is wrong.
     """
-    most = _limit(batcher.max_items_per_batch, names, "MaxItemsPerBatchPath")
-    most_bytes = _limit(batcher.max_input_bytes_per_batch, names, "MaxInputBytesPerBatchPath")
-    shared: dict[str, JSON] = {}
-    if batcher.batch_input is not None:
-        shared["BatchInput"] = batcher.batch_input.evaluate(names, "BatchInput")
-    frame = values.size({**shared, "Items": []})
-    grouped: list[JSON] = []
-    batch: list[JSON] = []
-    taken = frame
-    for item in selected:
-        room = values.size(item) + 1 if most_bytes is not None else 0
-        if batch and (
-            (most is not None and len(batch) >= most)
-            or (most_bytes is not None and taken + room > most_bytes)
-        ):
-            grouped.append({**shared, "Items": batch})
-            batch, taken = [], frame
-        if most_bytes is not None and taken + room > most_bytes:
-            raise runtime_error(
-                f"An item of {room - 1} bytes does not fit into MaxInputBytesPerBatch"
-                f" ({most_bytes} bytes)"
-            )
-        batch.append(item)
-        taken += room
-    if batch:
-        grouped.append({**shared, "Items": batch})
-    return grouped
+    filtered = filtered_input(state, names)
+    seen = names.with_input(filtered)
+    allowed = tolerance(state, seen)
+    asked: dict[str, JSON] = {
+        "MaxConcurrency": max_concurrency(state, seen) or None,
+        "ToleratedFailureCount": allowed.count,
+        "ToleratedFailurePercentage": allowed.percentage,
+        "Label": state.label,
+        "ExecutionType": state.execution_type,
+    }
+    reader, batcher, writer = state.item_reader, state.item_batcher, state.result_writer
+    if reader is None:
+        asked["Items"] = items(state, filtered, names)
+    else:
+        asked["ItemReader"] = {
+            "Resource": reader.resource,
+            "Parameters": _evaluated(reader.parameters, seen, "ItemReader/Parameters"),
+            "ReaderConfig": dict(reader.config),
+            "MaxItems": max_items(state, seen) or None,
+        }
+    if batcher is not None:
+        limits = {
+            "BatchInput": None
+            if batcher.batch_input is None
+            else batcher.batch_input.evaluate(seen, "BatchInput"),
+            "MaxItemsPerBatch": _limit(batcher.max_items_per_batch, seen, "MaxItemsPerBatchPath"),
+            "MaxInputBytesPerBatch": _limit(
+                batcher.max_input_bytes_per_batch, seen, "MaxInputBytesPerBatchPath"
+            ),
+        }
+        asked["ItemBatcher"] = {name: value for name, value in limits.items() if value is not None}
+    if writer is not None:
+        asked["ResultWriter"] = {
+            "Resource": writer.resource,
+            "Parameters": _evaluated(writer.parameters, seen, "ResultWriter/Parameters"),
+            "WriterConfig": dict(writer.config),
+        }
+    if state.item_selector is not None and state.input_path != ROOT:
+        asked["Input"] = filtered
+    return {name: value for name, value in asked.items() if value is not None}
+
+
+def _evaluated(template: Expression | None, names: Names, field: str) -> JSON:
+    return {} if template is None else template.evaluate(names, field)
 
 
 def _limit(value: int | Expression | None, names: Names, field: str) -> int | None:

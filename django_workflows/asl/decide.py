@@ -19,7 +19,7 @@ from functools import partial
 from random import Random
 from typing import Any, TypeVar, assert_never
 
-from django_workflows.asl import choice, context, dataflow, events, retrying, values
+from django_workflows.asl import choice, context, dataflow, events, maprun, retrying, values
 from django_workflows.asl.commands import (
     AnyCommand,
     CompleteTask,
@@ -200,10 +200,7 @@ def _not_pending(execution: Execution, what: str, number: int) -> NotPending:
 
 
 def _complete(draft: Draft, path: Path, task: int, output: JSON) -> None:
-    branch = draft.execution.branches[path]
-    reads = isinstance(branch.doing, AwaitingTask) and branch.doing.role == "read"
-    # What an ItemReader brings is bounded by MaxItems, not as a payload.
-    if not reads and values.exceeds(output, draft.limits.payload_bytes):
+    if values.exceeds(output, draft.limits.payload_bytes):
         state = _state_of(draft, path)
         name = "lambda" if ":lambda:invoke" in _resource(state) else _resource(state)
         error = _too_large(name)
@@ -280,8 +277,8 @@ def settle(draft: Draft) -> None:
                 draft.emit(events.StateEntered, path, state=state, input=branch.input)
             case Running():
                 _attempt(draft, path, branch, _run)
-            case Leaving(result=result, role=role):
-                _attempt(draft, path, branch, partial(_leave, result=result, role=role))
+            case Leaving(result=result):
+                _attempt(draft, path, branch, partial(_leave, result=result))
             case AwaitingBranches():
                 _attempt(draft, path, branch, _tend)
             case Failing():
@@ -344,7 +341,7 @@ def _run(draft: Draft, path: Path, state: State, branch: Branch) -> None:
             filtered = dataflow.filtered_input(state, names)
             until = dataflow.waiting_time(state, names.with_input(filtered), draft.at)
             if until <= draft.at:
-                _leave(draft, path, state, branch, result=None, role="work")
+                _leave(draft, path, state, branch, result=None)
             else:
                 draft.emit(events.WaitStarted, path, state=state.name, until=until)
         case Fail():
@@ -362,26 +359,20 @@ def _run(draft: Draft, path: Path, state: State, branch: Branch) -> None:
                 input=dataflow.effective_input(state, names),
             )
         case Map():
-            if state.item_reader is None:
-                filtered = dataflow.filtered_input(state, names)
-                _fork_map(draft, path, state, dataflow.items(state, filtered, names), names)
+            if state.is_distributed:
+                _ask_map_run(draft, path, state, branch, names)
             else:
-                _ask_reader(draft, path, state, names)
+                _fork_map(draft, path, state, names)
         case _:
             raise AssertionError(f"{type(state)} is no state type")
 
 
-def _leave(draft: Draft, path: Path, state: State, branch: Branch, result: JSON, role: str) -> None:
+def _leave(draft: Draft, path: Path, state: State, branch: Branch, result: JSON) -> None:
     """The world has answered: the answer goes on its way out."""
     names = _names(draft, path, state, branch.input)
     if isinstance(state, Wait):
-        _exit(draft, path, state, dataflow.filtered_input(state, names), names)
-    elif isinstance(state, Map) and role == "read":
-        if not isinstance(result, list):
-            raise StateError("States.ItemReaderFailed", "Attempting to map over non-iterable node.")
-        _fork_map(draft, path, state, result, names)
-    else:
-        _exit(draft, path, state, result, names)
+        result = dataflow.filtered_input(state, names)
+    _exit(draft, path, state, result, names)
 
 
 def _exit(draft: Draft, path: Path, state: State, result: JSON, names: Names) -> None:
@@ -450,74 +441,29 @@ def _ask(draft: Draft, path: Path, state: Task, branch: Branch) -> None:
 # -- Parallel and Map --------------------------------------------------------------------
 
 
-def _ask_reader(draft: Draft, path: Path, state: Map, names: Names) -> None:
-    reader = state.item_reader
-    assert reader is not None
+def _ask_map_run(draft: Draft, path: Path, state: Map, branch: Branch, names: Names) -> None:
+    draft.emit(
+        events.TaskStarted,
+        path,
+        state=state.name,
+        resource=maprun.RESOURCE,
+        input=dataflow.map_run(state, names),
+        visit=branch.entered_seq,
+        role="map",
+    )
+
+
+def _fork_map(draft: Draft, path: Path, state: Map, names: Names) -> None:
     filtered = dataflow.filtered_input(state, names)
     seen = names.with_input(filtered)
-    _check_concurrency(state, seen)
-    draft.emit(
-        events.TaskStarted,
-        path,
-        state=state.name,
-        resource=reader.resource,
-        input={
-            "Parameters": {}
-            if reader.parameters is None
-            else reader.parameters.evaluate(seen, "Parameters"),
-            "ReaderConfig": dict(reader.config),
-            "MaxItems": dataflow.max_items(state, seen) or None,
-        },
-        visit=draft.execution.branches[path].entered_seq,
-        role="read",
-    )
-
-
-def _ask_writer(draft: Draft, path: Path, state: Map, results: list[JSON]) -> None:
-    writer = state.result_writer
-    assert writer is not None
-    branch = draft.execution.branches[path]
-    names = _names(draft, path, state, branch.input)
-    seen = names.with_input(dataflow.filtered_input(state, names))
-    draft.emit(
-        events.TaskStarted,
-        path,
-        state=state.name,
-        resource=writer.resource or state.name,
-        input={
-            "Parameters": {}
-            if writer.parameters is None
-            else writer.parameters.evaluate(seen, "Parameters"),
-            "WriterConfig": dict(writer.config),
-            "Label": state.label,
-            "Results": results,
-        },
-        visit=branch.entered_seq,
-        role="write",
-    )
-
-
-def _check_concurrency(state: Map, names: Names) -> None:
-    """Wrong numbers fail the Map before anything is read."""
-    dataflow.max_concurrency(state, names)
-    dataflow.tolerance(state, names)
-
-
-def _fork_map(draft: Draft, path: Path, state: Map, items: list[JSON], names: Names) -> None:
-    seen = names.with_input(dataflow.filtered_input(state, names))
-    tolerance = dataflow.tolerance(state, seen)
     concurrency = dataflow.max_concurrency(state, seen)
-    if state.item_batcher is not None:
-        selected = [
-            _selected_item(draft, path, state, {"Index": index, "Value": item})
-            for index, item in enumerate(items)
-        ]
-        items = dataflow.batches(state.item_batcher, selected, seen)
+    items = dataflow.items(state, filtered, names)
+    tolerance = dataflow.tolerance(state, seen)
     draft.emit(
         events.ForkStarted,
         path,
         state=state.name,
-        kind="MapRun" if state.mode == "DISTRIBUTED" else "Map",
+        kind="Map",
         total=len(items),
         items=items,
         max_concurrency=concurrency,
@@ -554,7 +500,8 @@ def _tend(draft: Draft, path: Path, state: State, branch: Branch) -> None:
     assert isinstance(fork, AwaitingBranches)
     if fork.is_over_tolerance:
         _abort_children(draft, path)
-        error, cause = _fork_failure(state, fork)
+        # A branch's own error passes outward.
+        error, cause = fork.error or (None, None)
         draft.emit(events.StateFailed, path, state=state.name, error=error, cause=cause)
         return
     if fork.succeeded + fork.failed == fork.total:
@@ -562,28 +509,14 @@ def _tend(draft: Draft, path: Path, state: State, branch: Branch) -> None:
             draft.execution.branches[*path, state.name, index].doing for index in range(fork.total)
         )
         result = [branch.output for branch in ended if isinstance(branch, Succeeded)]
-        if isinstance(state, Map) and state.result_writer is not None:
-            _ask_writer(draft, path, state, result)
-            return
         _exit(draft, path, state, result, _names(draft, path, state, branch.input))
         return
     index = fork.started
-    if isinstance(state, Map) and state.item_batcher is None:
-        item = {"Index": index, "Value": fork.items[index]}
-        input = _selected_item(draft, path, state, item)
+    if isinstance(state, Map):
+        input = _selected_item(draft, path, state, {"Index": index, "Value": fork.items[index]})
     else:
-        input = fork.items[index] if isinstance(state, Map) else fork.input
+        input = fork.input
     draft.emit(events.BranchStarted, (*path, state.name, index), input=input)
-
-
-def _fork_failure(state: State, fork: AwaitingBranches) -> tuple[str | None, str | None]:
-    """A branch's own error passes outward; a MapRun has an error for having too many."""
-    if fork.kind == "MapRun":
-        return (
-            "States.ExceedToleratedFailureThreshold",
-            "The specified tolerated failure threshold was exceeded",
-        )
-    return fork.error or (None, None)
 
 
 def _abort_children(draft: Draft, path: Path) -> None:

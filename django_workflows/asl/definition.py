@@ -230,6 +230,16 @@ class Map(State):
     item_batcher: ItemBatcher | None = None
     result_writer: ResultWriter | None = None
 
+    @property
+    def is_distributed(self) -> bool:
+        """Whether its iterations are executions of their own.
+
+        A reader, batcher or writer makes it so even where Mode does not say it.
+        """
+        return self.mode == "DISTRIBUTED" or not (
+            self.item_reader is None and self.item_batcher is None and self.result_writer is None
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateMachine:

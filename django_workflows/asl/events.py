@@ -136,8 +136,8 @@ class TaskStarted(Event):
     retry_count: int = 0
     #: The seq of the StateEntered it belongs to: the same for all attempts of one visit.
     visit: int = 0
-    #: A Map's reader and writer are tasks too.
-    role: Literal["work", "read", "write"] = "work"
+    #: "map" asks for the run of a distributed Map; see `maprun`.
+    role: Literal["work", "map"] = "work"
     credentials: JSON = None
 
 
@@ -203,9 +203,9 @@ class ForkStarted(Event):
     """A Parallel or Map state opened ``total`` branches, to be started one by one."""
 
     state: str
-    kind: Literal["Parallel", "Map", "MapRun"]
+    kind: Literal["Parallel", "Map"]
     total: int
-    #: A Map's items, or its batches; None for Parallel.
+    #: A Map's items; None for Parallel.
     items: JSON = None
     #: What every branch of a Parallel gets; None for Map.
     input: JSON = None

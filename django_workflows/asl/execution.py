@@ -46,10 +46,9 @@ class Running:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leaving:
-    """Our move: the world answered with ``result``; ``role`` is the answered task's."""
+    """Our move: the world answered, with ``result`` where it was a task."""
 
     result: JSON = None
-    role: str = "work"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -361,7 +360,7 @@ def apply(execution: Execution, event: AnyEvent) -> None:
             branch = execution.branches[path]
             execution.history_id += 1
             if isinstance(branch.doing, AwaitingBranches):
-                execution.history_id += 2 if branch.doing.kind == "MapRun" else 1
+                execution.history_id += 1
             _drop_children(execution, path, branch)
             _put(
                 execution,
@@ -381,7 +380,6 @@ def apply(execution: Execution, event: AnyEvent) -> None:
             branch = execution.branches[path]
             execution.history_id += _task_history_length(event)
             execution.tasks[event.seq] = path
-            _drop_children(execution, path, branch)  # a Map's writer has the results
             _put(
                 execution,
                 path,
@@ -411,11 +409,12 @@ def apply(execution: Execution, event: AnyEvent) -> None:
                     ),
                 )
         case events.TaskSucceeded():
-            branch = execution.branches[path]
-            execution.history_id += 1
-            role = branch.doing.role if isinstance(branch.doing, AwaitingTask) else "work"
+            doing = execution.branches[path].doing
+            # A Map run's success is two events: its own, and its state's.
+            is_run = isinstance(doing, AwaitingTask) and doing.role == "map"
+            execution.history_id += 2 if is_run else 1
             del execution.tasks[event.task]
-            _do(execution, path, Leaving(result=event.output, role=role))
+            _do(execution, path, Leaving(result=event.output))
         case events.TaskFailed():
             execution.history_id += 1
             del execution.tasks[event.task]
@@ -453,14 +452,14 @@ def apply(execution: Execution, event: AnyEvent) -> None:
             execution.history_id += isinstance(event, events.EvaluationFailed)
             fork = _fork_of(branch)
             if fork is not None:
-                execution.history_id += 2 if fork.kind == "MapRun" else 1
+                execution.history_id += 1
             _do(
                 execution,
                 path,
                 Failing(error=event.error, cause=event.cause, catchable=event.catchable, fork=fork),
             )
         case events.ForkStarted():
-            execution.history_id += 2 if event.kind == "MapRun" else 1
+            execution.history_id += 1
             _do(
                 execution,
                 path,
@@ -649,6 +648,4 @@ def _heartbeat_by(at: datetime, seconds: int | None) -> datetime | None:
 
 def _task_history_length(event: events.TaskStarted) -> int:
     # Scheduled and Started; Submitted too where an answer is awaited from elsewhere.
-    if event.role != "work":
-        return 0
     return 3 if event.resource.endswith((".sync", ".sync:2", ".waitForTaskToken")) else 2

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from django_workflows.asl import events, values
-from django_workflows.asl.definition import Map, StateMachine
+from django_workflows.asl.definition import StateMachine
 from django_workflows.asl.events import AnyEvent, Path
 from django_workflows.asl.values import JSON
 
@@ -39,7 +39,7 @@ class _Fork:
     started: int
     one_by_one: bool
     total: int = 0
-    error: tuple[str | None, str | None] | None = None
+    failed: bool = False
 
 
 @dataclass(slots=True)
@@ -52,8 +52,6 @@ class _Rendering:
     states: dict[Path, tuple[str, int]] = field(default_factory=dict)
     forks: dict[Path, _Fork] = field(default_factory=dict)
     tasks: dict[int, events.TaskStarted] = field(default_factory=dict)
-    #: The Map states whose iterations have histories of their own.
-    runs: set[Path] = field(default_factory=set)
 
     def show(
         self,
@@ -92,8 +90,6 @@ class _Rendering:
 
     def add(self, event: AnyEvent) -> None:
         path = event.path
-        if any(path[: len(run)] == run for run in self.runs if len(run) < len(path)):
-            return
         match event:
             case events.ExecutionStarted():
                 self.show("ExecutionStarted", event.at, 0, self._started(event))
@@ -118,13 +114,15 @@ class _Rendering:
                 self.last[path] = self.show("EvaluationFailed", event.at, previous, details)
                 if self._type(path) in ("Map", "Parallel"):
                     self.forks.setdefault(path, _Fork(self._type(path), 0, one_by_one=False))
-                    self.forks[path].error = (event.error, event.cause)
+                    self.forks[path].failed = True
             case events.StateFailed():
                 if path in self.forks:
-                    self.forks[path].error = (event.error, event.cause)
+                    self.forks[path].failed = True
             case events.TaskStarted():
                 self.tasks[event.seq] = event
-                if event.role == "work":
+                if event.role == "map":
+                    self._map_run_started(event)
+                else:
                     self._task_started(event)
             case events.TaskSucceeded():
                 self._task_ended(event, "Succeeded", {"output": values.dumps(event.output)})
@@ -171,12 +169,9 @@ class _Rendering:
         path, kind = event.path, self._type(event.path)
         previous = self.last[path]
         fork = self.forks.pop(path, None)
-        self.runs.discard(path)
         if fork is not None and event.catcher is not None:
-            previous = self._failed(fork, event, previous, kind)
+            previous = self._failed(event, previous, kind)
         elif fork is not None:
-            if fork.kind == "MapRun":
-                previous = self.show("MapRunSucceeded", event.at, previous)
             self.show(f"{kind}StateSucceeded", event.at, previous)
         details: dict[str, JSON] = {"name": event.state, "output": values.dumps(event.output)}
         if event.variables:
@@ -187,19 +182,15 @@ class _Rendering:
             f"{kind}StateExited", event.at, previous, details, "stateExitedEventDetails"
         )
 
-    def _failed(self, fork: _Fork, event: AnyEvent, previous: int, kind: str) -> int:
-        if fork.kind == "MapRun" and fork.error is not None:
-            error, cause = fork.error
-            details: dict[str, JSON] = {"error": error, "cause": cause}
-            previous = self.show("MapRunFailed", event.at, previous, details)
+    def _failed(self, event: AnyEvent, previous: int, kind: str) -> int:
         return self.show(f"{kind}StateFailed", event.at, previous)
 
     def _fork_failed(self, event: AnyEvent) -> None:
         """Say that the Parallel or Map of this branch failed, now that it stays so."""
         fork = self.forks.pop(event.path, None)
-        if fork is not None and fork.error is not None:
+        if fork is not None and fork.failed:
             kind = self._type(event.path)
-            self.last[event.path] = self._failed(fork, event, self.last[event.path], kind)
+            self.last[event.path] = self._failed(event, self.last[event.path], kind)
 
     # -- tasks
 
@@ -241,7 +232,10 @@ class _Rendering:
         details: dict[str, JSON],
     ) -> None:
         task = self.tasks[event.task]
-        if task.role != "work":
+        if task.role == "map":
+            self.follow(f"MapRun{end}", event, None if end == "Succeeded" else details)
+            if end != "Succeeded":
+                self.forks[event.path].failed = True
             return
         service, resource_type, action = _resource(task.resource)
         if service == "Task":
@@ -255,16 +249,16 @@ class _Rendering:
         if event.kind == "Parallel":
             started = self.follow("ParallelStateStarted", event)
         else:
-            state = self.workflow.at(path).states[event.state]
-            reads = isinstance(state, Map) and state.item_reader is not None
-            details: dict[str, JSON] = {"length": 0 if reads else event.total}
-            started = self.follow("MapStateStarted", event, details)
-        if event.kind == "MapRun":
-            started = self.follow("MapRunStarted", event, {})
-            self.runs.add(path)
+            started = self.follow("MapStateStarted", event, {"length": event.total})
         self.forks[path] = _Fork(
             event.kind, started, one_by_one=event.max_concurrency == 1, total=event.total
         )
+
+    def _map_run_started(self, event: events.TaskStarted) -> None:
+        # With a reader the number of items isn't known yet.
+        self.follow("MapStateStarted", event, {"length": len(event.input.get("Items", ()))})
+        started = self.follow("MapRunStarted", event, {})
+        self.forks[event.path] = _Fork("MapRun", started, one_by_one=False)
 
     def _branch_started(self, event: events.BranchStarted) -> None:
         fork = self.forks[event.path[:-2]]

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django_workflows import asl
 from django_workflows.asl import values
 from django_workflows.asl.codec import decode_execution, encode_execution
+from django_workflows.asl.maprun import map_run, threshold_exceeded
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -57,6 +59,22 @@ class Run:
     def finish_waiting(self) -> Run:
         [wait] = self.execution.waits
         return self.send(asl.FinishWaiting(wait=wait))
+
+    def run_map(self, work: Callable[[Any], Any], items: Any = None) -> Run:
+        """Do the open Map run: *work* gives each child's output, or raises StateError."""
+        [asked] = (task for task in self.tasks if task.role == "map")
+        run = map_run(self.workflow, self.execution, asked)
+        outputs, failed, total = [], 0, 0
+        for child in run.inputs(run.items if items is None else items):
+            total += len(child["Items"]) if "ItemBatcher" in asked.input else 1
+            try:
+                outputs.append(work(child))
+            except asl.StateError:
+                failed += 1
+        if run.is_over_tolerance(failed, total):
+            error = threshold_exceeded()
+            return self.fail(asked.seq, error=error.name, cause=error.cause)
+        return self.complete(asked.seq, output=outputs)
 
     # -- what is known of it
 

@@ -102,6 +102,7 @@ def test_an_empty_map_joins_at_once():
 def test_a_distributed_map_hides_its_iterations():
     distributed = {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
     run = Run(machine(map_({**machine(pass_("P")), "ProcessorConfig": distributed})), [1, 2])
+    run.run_map(lambda item: item)
     assert [kind for _, _, kind in shown(run)] == [
         "ExecutionStarted",
         "MapStateEntered",

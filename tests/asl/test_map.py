@@ -3,6 +3,7 @@
 import pytest
 
 from django_workflows import asl
+from django_workflows.asl.maprun import map_run
 from tests.asl.running import Run, machine, pass_, task
 
 
@@ -104,25 +105,41 @@ def test_a_retry_of_a_map_runs_all_iterations_again():
     assert run.complete(output="a").complete(output="b").output == ["a", "b"]
 
 
-@pytest.mark.parametrize(
-    ("fields", "failures", "status"),
-    [
-        ({"ToleratedFailureCount": 1}, 1, "SUCCEEDED"),
-        ({"ToleratedFailureCount": 1}, 2, "FAILED"),
-        ({"ToleratedFailurePercentage": 50}, 2, "SUCCEEDED"),
-        ({"ToleratedFailurePercentage": 49.9}, 2, "FAILED"),
-        ({"ToleratedFailureCount": 3, "ToleratedFailurePercentage": 25}, 2, "FAILED"),  # either
-        ({}, 1, "FAILED"),
-    ],
-)
-def test_so_many_failures_are_tolerated(fields, failures, status):
-    distributed = {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
-    run = Run(machine(map_({**WORK, "ProcessorConfig": distributed}, **fields)), [1, 2, 3, 4])
+TOLERANCES = [
+    ({"ToleratedFailureCount": 1}, 1, "SUCCEEDED"),
+    ({"ToleratedFailureCount": 1}, 2, "FAILED"),
+    ({"ToleratedFailurePercentage": 50}, 2, "SUCCEEDED"),
+    ({"ToleratedFailurePercentage": 49.9}, 2, "FAILED"),
+    ({"ToleratedFailureCount": 3, "ToleratedFailurePercentage": 25}, 2, "FAILED"),  # either
+    ({}, 1, "FAILED"),
+]
+
+
+@pytest.mark.parametrize(("fields", "failures", "status"), TOLERANCES)
+def test_so_many_iterations_may_fail(fields, failures, status):
+    run = Run(machine(map_(WORK, **fields)), [1, 2, 3, 4])
     for _ in range(failures):
         if run.tasks:
-            run.fail()
+            run.fail(error="Broken")
     while run.tasks:
         run.complete(output="ok")
+    assert run.status == status
+    if status == "SUCCEEDED":
+        assert run.output == ["ok"] * (4 - failures)
+    else:
+        assert run.error[0] == "Broken"
+
+
+@pytest.mark.parametrize(("fields", "failures", "status"), TOLERANCES)
+def test_so_many_children_of_a_map_run_may_fail(fields, failures, status):
+    run = Run(machine(distributed(**fields)), [1, 2, 3, 4])
+
+    def work(item):
+        if item <= failures:
+            raise asl.StateError("Broken")
+        return "ok"
+
+    run.run_map(work)
     assert run.status == status
     if status == "SUCCEEDED":
         assert run.output == ["ok"] * (4 - failures)
@@ -143,47 +160,106 @@ def test_maps_in_maps_see_their_own_item():
     assert Run(machine(map_(inner)), [[1, 2], [3]]).output == [[{"v": 1}, {"v": 2}], [{"v": 3}]]
 
 
-def test_batches_hold_so_many_items_with_the_shared_input():
-    distributed = {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
+# -- distributed -------------------------------------------------------------------------
+
+
+def distributed(**fields):
+    config = {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
+    return map_({**machine(pass_("P")), "ProcessorConfig": config}, **fields)
+
+
+def test_a_distributed_map_asks_the_world_for_its_run():
+    run = Run(machine(distributed(MaxConcurrency=5, Label="Nightly")), [1, 2])
+    [asked] = run.tasks
+    assert (asked.role, asked.resource) == ("map", "states:mapRun")
+    assert asked.input == {
+        "MaxConcurrency": 5,
+        "Label": "Nightly",
+        "ExecutionType": "STANDARD",
+        "Items": [1, 2],
+    }
+    assert run.run_map(lambda item: item * 10).output == [10, 20]
+
+
+def test_the_machine_of_a_child_is_the_processor():
+    run = Run(machine(distributed()), [1])
+    child = asl.start(map_run(run.workflow, run.execution, run.tasks[0]).processor, {}, 7)
+    assert isinstance(child, asl.Succeed)
+    assert child.output == 7
+
+
+def test_a_run_that_failed_is_retried_or_caught_like_a_task():
+    catch = [{"ErrorEquals": ["States.ExceedToleratedFailureThreshold"], "Next": "Rescue"}]
+    retry = [{"ErrorEquals": ["States.ItemReaderFailed"], "MaxAttempts": 1}]
+    run = Run(machine(distributed(Retry=retry, Catch=catch), pass_("Rescue")), [1])
+    run.fail(error="States.ItemReaderFailed").wake(after=1)
+    run.fail(error="States.ExceedToleratedFailureThreshold")
+    assert run.path == ["Each", "Rescue"]
+
+
+def test_the_selector_of_a_run_sees_item_context_variables_and_effective_input():
     run = Run(
         machine(
-            map_(
-                {**machine(pass_("P")), "ProcessorConfig": distributed},
+            pass_(Assign={"v": 9}),
+            distributed(
+                InputPath="$.order",
+                ItemsPath="$.lines",
+                ItemSelector={
+                    "line.$": "$$.Map.Item.Value",
+                    "n.$": "$$.Map.Item.Index",
+                    "who.$": "$.customer",
+                    "v.$": "$v",
+                    "id.$": "States.UUID()",
+                },
+            ),
+        ),
+        {"order": {"customer": "ada", "lines": ["a", "b"]}},
+    )
+    outputs = run.run_map(lambda child: child).output
+    ids = [child.pop("id") for child in outputs]
+    assert outputs == [
+        {"line": "a", "n": 0, "who": "ada", "v": 9},
+        {"line": "b", "n": 1, "who": "ada", "v": 9},
+    ]
+    assert ids[0] != ids[1]
+
+
+def test_batches_hold_so_many_items_with_the_shared_input():
+    run = Run(
+        machine(
+            distributed(
                 ItemsPath="$.i",
                 ItemBatcher={"MaxItemsPerBatch": 2, "BatchInput": {"day.$": "$.day"}},
             )
         ),
         {"i": [1, 2, 3], "day": "Monday"},
     )
-    assert run.output == [
+    assert run.run_map(lambda batch: batch).output == [
         {"BatchInput": {"day": "Monday"}, "Items": [1, 2]},
         {"BatchInput": {"day": "Monday"}, "Items": [3]},
     ]
 
 
 def test_batches_stay_below_their_bytes():
-    distributed = {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
-    definition = machine(
-        map_(
-            {**machine(pass_("P")), "ProcessorConfig": distributed},
-            ItemBatcher={"MaxInputBytesPerBatch": 30},
-        )
-    )
+    definition = machine(distributed(ItemBatcher={"MaxInputBytesPerBatch": 30}))
     run = Run(definition, ["aaaaa", "bbbbb", "ccccc"])
-    assert [len(batch["Items"]) for batch in run.output] == [2, 1]
-    assert "does not fit" in Run(definition, ["x" * 40]).error[1]
+    assert [len(batch["Items"]) for batch in run.run_map(lambda batch: batch).output] == [2, 1]
+    with pytest.raises(asl.StateError, match="does not fit"):
+        Run(definition, ["x" * 40]).run_map(lambda batch: batch)
 
 
-def test_an_item_reader_asks_the_world_for_the_items():
-    distributed = {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
+def test_the_run_is_told_of_its_reader_and_writer():
     run = Run(
         machine(
-            map_(
-                {**machine(pass_("P")), "ProcessorConfig": distributed},
+            distributed(
                 ItemReader={
                     "Resource": "arn:aws:states:::s3:getObject",
                     "Parameters": {"Bucket": "b", "Key.$": "$.key"},
                     "ReaderConfig": {"InputType": "JSON", "MaxItems": 2},
+                },
+                ResultWriter={
+                    "Resource": "arn:aws:states:::s3:putObject",
+                    "Parameters": {"Bucket": "b", "Prefix": "jobs"},
                 },
                 ResultPath="$.done",
             )
@@ -191,37 +267,33 @@ def test_an_item_reader_asks_the_world_for_the_items():
         {"key": "orders.json"},
     )
     [asked] = run.tasks
-    assert asked.role == "read"
     assert asked.input == {
-        "Parameters": {"Bucket": "b", "Key": "orders.json"},
-        "ReaderConfig": {"InputType": "JSON"},
-        "MaxItems": 2,
+        "ExecutionType": "STANDARD",
+        "ItemReader": {
+            "Resource": "arn:aws:states:::s3:getObject",
+            "Parameters": {"Bucket": "b", "Key": "orders.json"},
+            "ReaderConfig": {"InputType": "JSON"},
+            "MaxItems": 2,
+        },
+        "ResultWriter": {
+            "Resource": "arn:aws:states:::s3:putObject",
+            "Parameters": {"Bucket": "b", "Prefix": "jobs"},
+            "WriterConfig": {},
+        },
     }
-    assert run.complete(output=[1, 2]).output == {"key": "orders.json", "done": [1, 2]}
+    assert run.run_map(lambda item: item, items=[1, 2]).output == {
+        "key": "orders.json",
+        "done": [1, 2],
+    }
 
 
-def test_what_a_reader_brings_must_be_items():
-    distributed = {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
+def test_a_reader_makes_a_map_distributed_even_where_its_mode_does_not_say_so():
     reader = {
         "Resource": "arn:aws:states:::s3:getObject",
         "Parameters": {"Bucket": "b", "Key": "k"},
     }
-    catch = [{"ErrorEquals": ["States.ItemReaderFailed"], "Next": "Rescue"}]
-    run = Run(
-        machine(
-            map_(
-                {**machine(pass_("P")), "ProcessorConfig": distributed},
-                ItemReader=reader,
-                Catch=catch,
-            ),
-            pass_("Rescue"),
-        )
-    )
-    run.complete(output={"no": "array"})
-    assert run.output == {
-        "Error": "States.ItemReaderFailed",
-        "Cause": "Attempting to map over non-iterable node.",
-    }
+    run = Run(machine(map_(WORK, ItemReader=reader)))
+    assert run.tasks[0].role == "map"
 
 
 def test_ten_thousand_items_take_time_in_proportion():
@@ -230,29 +302,3 @@ def test_ten_thousand_items_take_time_in_proportion():
     answer = asl.start(workflow, {}, [0] * 10_000)
     assert isinstance(answer, asl.Succeed)
     assert answer.execution.seq > 40_000
-
-
-def test_a_result_writer_gets_the_results_and_its_answer_is_the_maps_result():
-    distributed = {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
-    run = Run(
-        machine(
-            map_(
-                {**machine(pass_("P")), "ProcessorConfig": distributed},
-                ResultWriter={
-                    "Resource": "arn:aws:states:::s3:putObject",
-                    "Parameters": {"Bucket": "b", "Prefix": "jobs"},
-                },
-                Label="Nightly",
-            )
-        ),
-        [1, 2],
-    )
-    [asked] = run.tasks
-    assert asked.role == "write"
-    assert asked.input == {
-        "Parameters": {"Bucket": "b", "Prefix": "jobs"},
-        "WriterConfig": {},
-        "Label": "Nightly",
-        "Results": [1, 2],
-    }
-    assert run.complete(output={"ResultWriterDetails": {}}).output == {"ResultWriterDetails": {}}
