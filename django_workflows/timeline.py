@@ -46,6 +46,8 @@ class Outcome(StrEnum):
     SUCCEEDED = "succeeded"
 
 
+#: Whatever ended so goes on when the execution is redriven.
+_REDRIVEN = (Outcome.FAILED, Outcome.TIMED_OUT, Outcome.ABORTED)
 _RANK = {outcome: rank for rank, outcome in enumerate(Outcome)}
 
 
@@ -205,9 +207,12 @@ class _Drawing:
         self.latest: datetime | None = None
         self.ended_at: datetime | None = None
         self.roots: list[_Visit] = []
-        #: The last visit of each path, and each branch that has not ended.
+        #: The visit that each path is at, and each branch that has not ended.
         self.current: dict[Path, _Visit] = {}
         self.open: dict[Path, _Branch] = {}
+        #: The last ones of each path, for a redrive.
+        self.last_visit: dict[Path, _Visit] = {}
+        self.last_branch: dict[Path, _Branch] = {}
 
     def take(self, event: AnyEvent) -> None:
         self.start = self.start or event.at
@@ -278,6 +283,9 @@ class _Drawing:
                 self._end_branch(path, at, Outcome.FAILED, event.error)
             case asl.BranchAborted():
                 self._end_branch(path, at, Outcome.ABORTED)
+            case asl.ExecutionRedriven():
+                self.ended_at = None
+                self._reopen((), at, event.seq)
             case asl.ExecutionSucceeded():
                 self._end(at, Outcome.SUCCEEDED)
             case asl.ExecutionFailed():
@@ -301,7 +309,7 @@ class _Drawing:
         self, path: Path, state: str, seq: int, at: datetime, *, cut: bool = False
     ) -> _Visit:
         visit = _Visit(path=path, state=state, seq=seq, start=at, cut=cut)
-        self.current[path] = visit
+        self.current[path] = self.last_visit[path] = visit
         self._siblings(path, seq).append(visit)
         return visit
 
@@ -327,7 +335,7 @@ class _Drawing:
             fork = self._enter(outer, state, seq, self._begin(), cut=True)
         branch = _Branch(path=path, seq=seq, start=at, cut=cut)
         fork.branches.append(branch)
-        self.open[path] = branch
+        self.open[path] = self.last_branch[path] = branch
         return branch
 
     def _begin(self) -> datetime:
@@ -365,6 +373,21 @@ class _Drawing:
         inner = outcome if outcome is Outcome.SUCCEEDED else Outcome.ABORTED
         self._end_branches(visit, at, inner)
         visit.close(at, outcome, error)
+
+    def _reopen(self, path: Path, at: datetime, seq: int) -> None:
+        """A redrive goes on with the visit at *path*, and with its branches that failed."""
+        visit = self.last_visit.get(path)
+        if visit is None or visit.outcome not in _REDRIVEN:
+            return
+        visit.end, visit.outcome = None, Outcome.OPEN
+        self.current[path] = visit
+        if visit.fork is not None:
+            visit.begin(_Bar(kind=Kind.BRANCHES, start=at, seq=seq))
+        for branch in visit.branches:
+            if branch.outcome in _REDRIVEN and self.last_branch[branch.path] is branch:
+                branch.end, branch.outcome = None, Outcome.OPEN
+                self.open[branch.path] = branch
+                self._reopen(branch.path, at, seq)
 
 
 # -- giving rows -----------------------------------------------------------------------

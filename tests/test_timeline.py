@@ -210,6 +210,48 @@ def test_a_retried_fork_keeps_the_branches_of_both_attempts():
     assert [row.outcome for row in rows if row.state == "A"] == [Outcome.FAILED, Outcome.OPEN]
 
 
+def test_a_redrive_goes_on_with_the_same_visits():
+    both = {
+        "Name": "Both",
+        "Type": "Parallel",
+        "Branches": [machine(task("A")), machine(task("B"))],
+    }
+    run = Run(machine(both, pass_("Done")))
+    run.complete("A")
+    run.at = after(2)
+    run.fail("B", error="Oops")
+    run.at = after(10)
+    run.send(asl.Redrive())
+    run.at = after(11)
+    run.complete("B")
+
+    drawn = bars_of(run)
+
+    assert [(row.state, row.branch, row.outcome) for row in drawn.rows] == [
+        ("Both", None, Outcome.SUCCEEDED),
+        ("Both", 0, Outcome.SUCCEEDED),
+        ("A", None, Outcome.SUCCEEDED),
+        ("Both", 1, Outcome.SUCCEEDED),
+        ("B", None, Outcome.SUCCEEDED),
+        ("Done", None, Outcome.SUCCEEDED),
+    ]
+    assert shape(drawn.rows[4]) == [
+        (Kind.RUNNING, Outcome.FAILED, after(0), after(2)),
+        (Kind.RUNNING, Outcome.SUCCEEDED, after(10), after(11)),
+    ]
+    assert not any(row.cut for row in drawn.rows)
+
+
+def test_a_stopped_execution_that_is_redriven_goes_on():
+    run = Run(machine(task("Pay"), pass_("Done")))
+    run.send(asl.Stop())
+    run.send(asl.Redrive())
+
+    [pay] = bars_of(run).rows
+
+    assert [bar.outcome for bar in pay.segments] == [Outcome.ABORTED, Outcome.OPEN]
+
+
 def a_run_with_everything():
     catch = [{"ErrorEquals": ["States.ALL"], "Next": "After"}]
     retry = [{"ErrorEquals": ["Busy"], "IntervalSeconds": 1, "MaxAttempts": 1}]
