@@ -196,13 +196,15 @@ class Tasks(View):
 
 class Task(View):
     def get(self, request: Request, task_id: str) -> Response:
-        """One open task."""
+        """One open task, with what it asks."""
         execution_id, seq = _task_key(task_id)
         rows = _with_execution(permissions.visible_tasks(request.user))
         task = rows.filter(execution=execution_id, seq=seq).first()
         if task is None:
             raise Http404
-        return Response(representations.shown(representations.Task(task)))
+        began = models.Event.objects.filter(execution=execution_id, seq=seq).get()
+        asked = began.public_fields["input"]
+        return Response({**representations.shown(representations.Task(task)), "input": asked})
 
 
 class Decision(View):

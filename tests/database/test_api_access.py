@@ -1,11 +1,14 @@
 """Who may call which endpoint of the API."""
 
+import re
+
 import pytest
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from rest_framework.test import APIClient
 
 from django_workflows import asl, engine, models
-from django_workflows.api import urls
+from django_workflows.api import problems, urls
 from tests.api import EVERYTHING, client, problem, url
 from tests.workflows import approval, as_user, call, checked, machine, only_task, person, started
 
@@ -53,6 +56,17 @@ def test_no_endpoint_is_missing_in_the_table_above():
     }
 
     assert allowed == set(WITHOUT_PERMISSION)
+
+
+def test_the_reference_lists_every_endpoint_and_every_code():
+    reference = (settings.BASE_DIR / "docs/reference/api.md").read_text(encoding="utf-8")
+    addresses = {str(pattern.pattern).replace("<str:", "{") for pattern in urls.urlpatterns}
+
+    for address in addresses:
+        address = re.sub(r"\{\w+>", "{id}", address)
+        assert f"{address}`" in reference
+    for _, code, _ in problems._REJECTIONS.values():
+        assert f"`{code}`" in reference
 
 
 @pytest.mark.parametrize(("name", "method"), WITHOUT_PERMISSION)

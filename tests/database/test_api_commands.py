@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from django.db import connection
 
 from django_workflows import asl, engine, models
 from tests.api import EVERYTHING, client, post, problem, task_url, url
@@ -149,6 +150,18 @@ def test_of_very_many_events_the_first_are_answered_and_the_way_to_the_others(ap
     assert seqs == list(range(4, checked(execution).seq + 1))
 
 
+def test_a_rejection_is_answered_where_requests_are_transactions_too(api, monkeypatch):
+    monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
+    execution = started(machine(Rest=WAIT))
+
+    response = command(api, execution, command="finish_waiting", wait=17)
+
+    body = problem(response, 409, "not_pending")
+    assert body["execution"]["waits"][0]["wait"] == 3
+    assert command(api, execution, command="finish_waiting", wait=3).status_code == 200
+    assert checked(execution).status == "SUCCEEDED"
+
+
 @pytest.mark.django_db(transaction=True)
 def test_of_two_answers_at_the_same_time_one_counts():
     execution = started(machine(Work=call("later"), Rest=WAIT))
@@ -211,7 +224,16 @@ def test_the_inbox_has_what_one_is_asked_the_oldest_first():
         "decisions": ["yes", "no"],
         "deadline": None,
     }
-    assert client(manager).get(task_url("task", second, 3)).json()["title"] == "Order 7"
+
+
+def test_an_approval_is_shown_to_those_it_asks_with_all_it_says():
+    boss = person("boss")
+    execution = asking(Order={"total": 12_000})
+
+    shown = client(boss).get(task_url("task", execution, 3)).json()
+
+    assert (shown["title"], shown["decisions"]) == ("Order 7", ["approve", "reject"])
+    assert shown["input"]["Order"] == {"total": 12_000}
 
 
 def test_the_inbox_comes_page_by_page():
@@ -232,10 +254,10 @@ def test_the_inbox_and_a_task_have_a_fixed_number_of_queries(django_assert_num_q
     for count in (1, 5):
         for _ in range(count):
             execution = asking()
-        for address in (url("tasks"), task_url("task", execution, 3)):
+        # Two for permissions, one for groups, one for tasks with their executions.
+        for address, queries in ((url("tasks"), 4), (task_url("task", execution, 3), 4 + 1)):
             api = client(type(boss).objects.get())
-            # Two for permissions, one for groups, one for tasks with their executions.
-            with django_assert_num_queries(4):
+            with django_assert_num_queries(queries):
                 assert api.get(address).status_code == 200
 
 
