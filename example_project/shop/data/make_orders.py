@@ -23,7 +23,8 @@ NAMES = [
 HOSTS = ["mail.example", "post.example", "почта.example", "tea-lovers.example"]
 
 
-def main() -> None:
+def file() -> bytes:
+    """The whole file."""
     chance = Random("orders")
     articles = {one["sku"]: one["price_cents"] for one in json.loads(_read("articles.json"))}
     ordinary = [sku for sku, price in articles.items() if sku.startswith(("TEA", "CUP", "POT"))]
@@ -98,7 +99,6 @@ def main() -> None:
     awkward(0, b"")
     awkward(9, b"   \t ")
     awkward(150, b"")
-    awkward(232, b"")
     # The same order twice: once as it was, once with members in another order,
     # and one number for two different orders.
     awkward(20, lines[12])
@@ -151,7 +151,7 @@ def main() -> None:
         if index < len(lines):
             result.append(lines[index])
     # As some editors begin a file; and no line end after the last line.
-    (HERE / "orders.jsonl").write_bytes(b"\xef\xbb\xbf" + b"\n".join(result))
+    return b"\xef\xbb\xbf" + b"\n".join(result)
 
 
 def _read(name: str) -> str:
@@ -159,4 +159,4 @@ def _read(name: str) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    (HERE / "orders.jsonl").write_bytes(file())

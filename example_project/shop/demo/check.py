@@ -77,7 +77,7 @@ def check(site: Site, file: Path, say: Say) -> None:
     _check_money(right, problems)
     _check_stock(right, problems)
     say(_check_lateness(problems))
-    say("\n" + story(_showpiece()) + "\n")
+    say("\n" + story(_showpiece(right)) + "\n")
     problems.report()
     say("Orders, payments, stock and histories add up.")
 
@@ -162,7 +162,9 @@ class Manager:
         if form is None:
             raise UnexpectedAnswer(f"{link} has no button to {decision}")
         comment = f"{self.name} looked at it: {decision} ✓"
-        self._browser.submit(form, {"comment": comment, "decision": decision})
+        answer = self._browser.submit(form, {"comment": comment, "decision": decision})
+        if "You decided" not in answer.text:
+            raise UnexpectedAnswer(f"{link}: the decision was not taken: {answer.text[:500]}")
 
 
 def _answer_letters(site: Site) -> int:
@@ -198,13 +200,14 @@ def _wait_in_quiet(site: Site) -> None:
     """A few waits when nothing else is going on, at odd moments."""
     workflow = Workflow.objects.get(name="stocktake")
     for number in range(QUIET_WAITS):
-        row = engine.start(workflow, {}, actor=actors.system("demo"))
-        until = time.monotonic() + 10
-        while Execution.objects.filter(pk=row.pk, status=Status.RUNNING).exists():
-            site.check_alive()
-            if time.monotonic() > until:
-                raise CheckFailed(f"{row} still runs after 10 s")
-            time.sleep(0.05 + 0.03 * number)
+        engine.start(workflow, {}, actor=actors.system("demo"))
+        time.sleep(0.17 + 0.11 * number)
+    until = time.monotonic() + 10
+    while Execution.objects.filter(status=Status.RUNNING).exists():
+        site.check_alive()
+        if time.monotonic() > until:
+            raise CheckFailed("a stocktake still runs after 10 s")
+        time.sleep(0.2)
 
 
 # -- looking -------------------------------------------------------------------------------
@@ -308,7 +311,13 @@ def _check_lateness(problems: Problems) -> str:
     """How much later than their moments the waits ended, and the next handler ran."""
     lines = [f"{'waits of 1 s ended late by':34} {'n':>4} {'median':>8} {'95 %':>8} {'most':>8}"]
 
-    def row(what: str, late: list[timedelta], *, worst: timedelta | None = None) -> None:
+    def row(
+        what: str,
+        late: list[timedelta],
+        *,
+        typical: timedelta | None = TOLERATED,
+        worst: timedelta | None = None,
+    ) -> None:
         late = sorted(late)
         if not late:
             problems.found.append(f"{what}: nothing to measure")
@@ -318,14 +327,16 @@ def _check_lateness(problems: Problems) -> str:
         shown = " ".join(f"{each.total_seconds():7.3f}s" for each in figures)
         lines.append(f"  {what:32} {len(late):4} {shown}")
         problems.expect(late[0] >= timedelta(0), f"{what}: ended too early by {-late[0]}")
-        problems.expect(middle <= TOLERATED, f"{what}: late by {middle} in the median")
+        if typical is not None:
+            problems.expect(middle <= typical, f"{what}: late by {middle} in the median")
         if worst is not None:
             problems.expect(most <= worst, f"{what}: late by up to {most}")
 
     quiet, busy = _waits("stocktake"), _waits("order")
     row("in quiet", [ended - until for until, ended, _ in quiet], worst=TOLERATED)
     row("with all orders at once", [ended - until for until, ended, _ in busy])
-    row("in quiet, next event stored", [after - until for until, _, after in quiet])
+    row("until the next task was done", [after - until for until, _, after in quiet])
+    row("the same, with all at once", [after - until for until, _, after in busy], typical=None)
     return "\n".join(lines)
 
 
@@ -350,7 +361,11 @@ def _waits(workflow: str) -> list[tuple[datetime, datetime, datetime]]:
     return found
 
 
-def _showpiece() -> Execution:
-    """An execution with a bit of everything."""
-    shipped = Execution.objects.filter(workflow__name="order", status=Status.SUCCEEDED)
-    return shipped.order_by("-retry_count", "-seq").first() or Execution.objects.latest("seq")
+def _showpiece(right: dict[str, Expectation]) -> Execution:
+    """An execution with a bit of everything: asked about, tried again, shipped."""
+
+    def riches(row: Execution) -> tuple[bool, int, int]:
+        return right[row.name].is_asked, row.retry_count, row.seq
+
+    rows = list(_orders().values())
+    return max([row for row in rows if _end(row) == expected.SHIPPED] or rows, key=riches)

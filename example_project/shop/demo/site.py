@@ -43,7 +43,7 @@ class Site:
         # A fork is best made while there are no threads yet.
         self._cluster = _start_cluster(self.directory / CLUSTER_LOG)
         try:
-            self._server = _server(self.wanted_port)
+            self._server = web_server(self.wanted_port)
         except BaseException:
             self._stop_cluster()
             raise
@@ -113,7 +113,7 @@ def _start_cluster(log: Path) -> subprocess.Popen[bytes]:
         )
 
 
-def _server(port: int) -> ThreadedWSGIServer:
+def web_server(port: int) -> ThreadedWSGIServer:
     """The server, on *port* or, where that is taken, on one that is free."""
     try:
         server = ThreadedWSGIServer((HOST, port), WSGIRequestHandler)
