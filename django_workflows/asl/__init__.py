@@ -67,6 +67,7 @@ from django_workflows.asl.execution import Branch, Execution, Status, evolve, fo
 from django_workflows.asl.face import Answer, Continue, Fail, Succeed, recover, resume, start
 from django_workflows.asl.history import history
 from django_workflows.asl.parse import check, parse
+from django_workflows.asl.references import variable_references
 
 __all__ = [
     "Answer",
@@ -141,4 +142,5 @@ __all__ = [
     "resume",
     "start",
     "task_token",
+    "variable_references",
 ]

@@ -429,12 +429,13 @@ def map_run(state: Map, names: Names) -> dict[str, JSON]:
         "ExecutionType": state.execution_type,
     }
     reader, batcher, writer = state.item_reader, state.item_batcher, state.result_writer
+    arguments = "Arguments" if state.query_language == "JSONata" else "Parameters"
     if reader is None:
         asked["Items"] = items(state, filtered, names)
     else:
         asked["ItemReader"] = {
             "Resource": reader.resource,
-            "Parameters": _evaluated(reader.parameters, seen, "ItemReader/Parameters"),
+            "Parameters": _evaluated(reader.parameters, seen, f"ItemReader/{arguments}"),
             "ReaderConfig": dict(reader.config),
             "MaxItems": max_items(state, seen) or None,
         }
@@ -442,7 +443,7 @@ def map_run(state: Map, names: Names) -> dict[str, JSON]:
         limits = {
             "BatchInput": None
             if batcher.batch_input is None
-            else batcher.batch_input.evaluate(seen, "BatchInput"),
+            else batcher.batch_input.evaluate(seen, "ItemBatcher/BatchInput"),
             "MaxItemsPerBatch": _limit(batcher.max_items_per_batch, seen, "MaxItemsPerBatchPath"),
             "MaxInputBytesPerBatch": _limit(
                 batcher.max_input_bytes_per_batch, seen, "MaxInputBytesPerBatchPath"
@@ -452,7 +453,7 @@ def map_run(state: Map, names: Names) -> dict[str, JSON]:
     if writer is not None:
         asked["ResultWriter"] = {
             "Resource": writer.resource,
-            "Parameters": _evaluated(writer.parameters, seen, "ResultWriter/Parameters"),
+            "Parameters": _evaluated(writer.parameters, seen, f"ResultWriter/{arguments}"),
             "WriterConfig": dict(writer.config),
         }
     if state.item_selector is not None and state.input_path != ROOT:

@@ -647,25 +647,6 @@ def test_a_wrong_machine_is_refused_at_its_place(changes, pointer, message):
     assert re.search(message, problem.message), problem.message
 
 
-def test_jsonata_is_refused_once_and_clearly():
-    definition = {**one(task(Arguments="{% $x %}", Output={})), "QueryLanguage": "JSONata"}
-
-    problem = only_problem(definition)
-
-    assert problem.code == "UNSUPPORTED_QUERY_LANGUAGE"
-    assert problem.pointer == "/QueryLanguage"
-    assert "JSONata is not supported yet" in problem.message
-
-
-def test_a_jsonata_state_is_refused_at_its_query_language_and_not_looked_into():
-    state = {"Type": "Task", "QueryLanguage": "JSONata", "Arguments": "{% 1 %}", "Next": "T"}
-
-    problem = only_problem(one(state, T=PASS))
-
-    assert problem.code == "UNSUPPORTED_QUERY_LANGUAGE"
-    assert problem.pointer == "/States/S/QueryLanguage"
-
-
 # --- Resources ---
 
 

@@ -1,7 +1,4 @@
-"""Definitions that AWS and others accepted or refused, and those of real systems.
-
-Only JSONPath ones count: JSONata is not supported yet.
-"""
+"""Definitions that AWS and others accepted or refused, and those of real systems."""
 
 from __future__ import annotations
 
@@ -10,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from django_workflows import asl
 from django_workflows.asl.errors import InvalidDefinition, Problem
 from django_workflows.asl.parse import parse
 from tests.conformance.results import Result
@@ -20,6 +18,7 @@ def run(folder: Path) -> Iterator[Result]:
     yield from validation(folder)
     yield from rejections(folder)
     yield from real(folder)
+    yield from variable_references(folder)
 
 
 def validation(folder: Path) -> Iterator[Result]:
@@ -34,7 +33,6 @@ def validation(folder: Path) -> Iterator[Result]:
             entry["file"],
             accepted is entry["valid"],
             _said(problems) or f"accepted, but refused for: {entry['expected_problem']}",
-            _not_yet(entry.get("query_language")),
         )
 
 
@@ -48,7 +46,6 @@ def real(folder: Path) -> Iterator[Result]:
             entry["file"],
             not problems,
             _said(problems),
-            _not_yet(entry["query_language"]),
         )
 
 
@@ -56,7 +53,6 @@ def rejections(folder: Path) -> Iterator[Result]:
     """Same verdict as AWS, and where the message is AWS's, at the same place."""
     for vector in json.loads((folder / "rejections.json").read_text()):
         definition = vector["definition_text"] or vector["definition"]
-        text = json.dumps(definition)
         problems = _problems(definition, vector["workflow_type"])
         if vector["accepted"]:
             passed = not problems
@@ -71,7 +67,20 @@ def rejections(folder: Path) -> Iterator[Result]:
             vector["id"].rpartition("::")[2],
             passed,
             f"expected {expected}\nfound {_said(problems) or 'nothing'}",
-            _not_yet("JSONata" if "JSONata" in text else None),
+        )
+
+
+def variable_references(folder: Path) -> Iterator[Result]:
+    """The same variables of the same states."""
+    for vector in json.loads((folder / "variable_references.json").read_text()):
+        found = asl.variable_references(parse(vector["definition"]))
+        expected = {name: sorted(names) for name, names in vector["variableReferences"].items()}
+        yield Result(
+            "variable references",
+            vector["group"],
+            vector["id"].rpartition("::")[2],
+            found == expected,
+            f"expected {expected}\nfound {found}",
         )
 
 
@@ -99,7 +108,3 @@ def _is_at(place: str, problem: Problem) -> bool:
 
 def _said(problems: tuple[Problem, ...]) -> str:
     return "\n".join(map(str, problems))
-
-
-def _not_yet(query_language: str | None) -> str | None:
-    return None if query_language in ("JSONPath", None) else "JSONata"

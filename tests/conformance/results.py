@@ -13,5 +13,3 @@ class Result:
     passed: bool
     #: Why it failed: what was expected, what was found.
     detail: str
-    #: What is not built yet that it needs; None where it counts.
-    skipped_reason: str | None

@@ -52,6 +52,21 @@ def query_error(cause: str, location: str | None = None) -> StateError:
     return StateError("States.QueryEvaluationError", cause, location=location)
 
 
+def jsonata_or_literal(text: str) -> Jsonata | str:
+    """The expression that *text* is, or *text* itself where it is a literal.
+
+    Raises JsonataSyntaxError for an expression that can't be, and for a text that
+    only opens or only closes one.
+    """
+    if is_jsonata(text):
+        return compile_jsonata(text)
+    if text.startswith("{%") or text.endswith("%}"):
+        raise JsonataSyntaxError(
+            "A JSONata string begins with '{%' and ends with '%}', with nothing outside of them"
+        )
+    return text
+
+
 @lru_cache(maxsize=4096)
 def compile_jsonata(text: str) -> Jsonata:
     """The expression in *text*, a JSONata string with its ``{%`` and ``%}``.
@@ -71,13 +86,18 @@ def compile_jsonata(text: str) -> Jsonata:
     # Of a function that it does not know the analysis supposes the worst.
     called = {name: _FUNCTIONS["hash"] for name in reads["bindings"] if name != "states"}
     context = plain.reads({**_BUILT_IN, **called})
+    top_level = None if context.get("everyBinding") else _top_level(context.get("input"))
+    if top_level is not None:
+        raise JsonataSyntaxError(
+            f"Reference to '{top_level}' at the top level is not supported.",
+            "UNSUPPORTED_JSONATA_EXPRESSION",
+        )
     return Jsonata(
         text=text,
         source=source,
         expression=wrapped,
         variables=frozenset(reads["bindings"].keys() - {"states"} - _BUILT_IN.keys()),
         states=_members(reads["bindings"].get("states")),
-        top_level=None if context.get("everyBinding") else _top_level(context.get("input")),
         expensive=_EXPENSIVE.search(source) is not None,
     )
 
@@ -90,6 +110,7 @@ def _members(read: Any) -> frozenset[str] | None:
 
 
 def _top_level(read: Any) -> str | None:
+    """What an expression refers to where there is no input: "$", or a bare name."""
     if not read:
         return None
     return "$" if read is True else next(iter(read))
@@ -107,8 +128,6 @@ class Jsonata:
     variables: frozenset[str]
     #: The members of ``$states`` that it reads; None where that can't be told.
     states: frozenset[str] | None
-    #: What it refers to at the top level, where there is nothing: "$", or a bare name.
-    top_level: str | None
     #: Whether it calls a function whose time grows with the square of its input.
     expensive: bool
 
@@ -240,7 +259,7 @@ def kind_of(value: JSON) -> str:
 class JsonataTemplate:
     """Any JSON in which JSONata strings are evaluated, at any depth; keys never are."""
 
-    __slots__ = ("_fill", "expressions", "text", "value")
+    __slots__ = ("_fill", "expressions", "value")
 
     def __init__(self, value: JSON, expressions: tuple[Jsonata, ...], fill: _Fill | None) -> None:
         self.value = value
@@ -250,6 +269,11 @@ class JsonataTemplate:
     def evaluate(self, names: Names, field: str) -> JSON:
         """A new structure; a part without expressions is shared with the definition."""
         return self.value if self._fill is None else self._fill(names, field)
+
+    @property
+    def text(self) -> str:
+        """The template as compact JSON."""
+        return values.compact(self.value)
 
     @property
     def expression(self) -> Jsonata | None:
@@ -281,17 +305,12 @@ def _compile(
 ) -> _Fill | None:
     """How to evaluate *value*; None where it is constant."""
     if isinstance(value, str):
-        if not is_jsonata(value):
-            if value.startswith("{%") or value.endswith("%}"):
-                report(
-                    suffix,
-                    JsonataSyntaxError("A JSONata string begins with '{%' and ends with '%}'"),
-                )
-            return None
         try:
-            expression = compile_jsonata(value)
+            expression = jsonata_or_literal(value)
         except JsonataSyntaxError as error:
             report(suffix, error)
+            return None
+        if isinstance(expression, str):
             return None
         expressions.append(expression)
         return expression.evaluate
@@ -427,6 +446,7 @@ __all__ = [
     "compile_jsonata",
     "compile_jsonata_template",
     "is_jsonata",
+    "jsonata_or_literal",
     "query_error",
     "variables",
 ]

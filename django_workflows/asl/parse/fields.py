@@ -6,6 +6,7 @@ Source: ASL specification, the tables of "State Types" and of each state type.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from django_workflows.asl.definition import QueryLanguage
@@ -82,8 +83,19 @@ _IN_ONE: dict[QueryLanguage, dict[str, frozenset[str]]] = {
     },
 }
 
-#: What a JSONPath state uses in place of a field that only JSONata has.
-_INSTEAD = {"Arguments": "Parameters", "Output": "ResultSelector", "Items": "ItemsPath"}
+#: What the other query language uses in place of a field that it has not.
+_INSTEAD = {
+    "Arguments": "Parameters",
+    "Output": "ResultSelector",
+    "Items": "ItemsPath",
+    "Parameters": "Arguments",
+    "ResultSelector": "Output",
+    "ResultPath": "Output",
+    "OutputPath": "Output",
+    "Result": "Output",
+    "ItemsPath": "Items",
+    "Iterator": "ItemProcessor",
+}
 
 
 def _fields_of(kind: str, language: QueryLanguage) -> frozenset[str]:
@@ -116,11 +128,23 @@ RETRIER_FIELDS: Final = frozenset(
         "JitterStrategy",
     }
 )
-CATCHER_FIELDS: Final = frozenset({"Comment", "ErrorEquals", "Next", "ResultPath", "Assign"})
-
 PROCESSOR_CONFIG_FIELDS: Final = frozenset({"Mode", "ExecutionType"})
-READER_FIELDS: Final = frozenset({"Resource", "Parameters", "ReaderConfig"})
-READER_CONFIG_FIELDS: Final = frozenset(
+
+ByLanguage = dict[QueryLanguage, frozenset[str]]
+
+
+def _by_language(
+    both: Iterable[str], jsonpath: Iterable[str], jsonata: Iterable[str]
+) -> ByLanguage:
+    shared = frozenset(both)
+    return {"JSONPath": shared.union(jsonpath), "JSONata": shared.union(jsonata)}
+
+
+CATCHER_FIELDS: Final = _by_language(
+    {"Comment", "ErrorEquals", "Next", "Assign"}, {"ResultPath"}, {"Output"}
+)
+READER_FIELDS: Final = _by_language({"Resource", "ReaderConfig"}, {"Parameters"}, {"Arguments"})
+READER_CONFIG_FIELDS: Final = _by_language(
     {
         "InputType",
         "CSVHeaderLocation",
@@ -129,22 +153,19 @@ READER_CONFIG_FIELDS: Final = frozenset(
         "ItemsPointer",
         "ManifestType",
         "MaxItems",
-        "MaxItemsPath",
         "Transformation",
         "VersionId",
         "ExpectedBucketOwner",
-    }
+    },
+    {"MaxItemsPath"},
+    {},
 )
-BATCHER_FIELDS: Final = frozenset(
-    {
-        "BatchInput",
-        "MaxItemsPerBatch",
-        "MaxItemsPerBatchPath",
-        "MaxInputBytesPerBatch",
-        "MaxInputBytesPerBatchPath",
-    }
+BATCHER_FIELDS: Final = _by_language(
+    {"BatchInput", "MaxItemsPerBatch", "MaxInputBytesPerBatch"},
+    {"MaxItemsPerBatchPath", "MaxInputBytesPerBatchPath"},
+    {},
 )
-WRITER_FIELDS: Final = frozenset({"Resource", "Parameters", "WriterConfig"})
+WRITER_FIELDS: Final = _by_language({"Resource", "WriterConfig"}, {"Parameters"}, {"Arguments"})
 WRITER_CONFIG_FIELDS: Final = frozenset({"OutputType", "Transformation"})
 
 
@@ -152,7 +173,11 @@ def why_not(name: str, kind: str, language: QueryLanguage) -> str:
     """Why a field that exists is not for this state; "" for one that exists nowhere."""
     for other in QUERY_LANGUAGES:
         if other != language and kind in _IN_ONE[other].get(name, ()):
-            instead = f" (use {_INSTEAD[name]!r})" if name in _INSTEAD else ""
+            use = _INSTEAD.get(name, name.removesuffix("Path"))
+            if kind == "Map" and name == "Parameters":
+                use = "ItemSelector"
+            has_it = kind in (_IN_BOTH | _IN_ONE[language]).get(use, ())
+            instead = f" (use {use!r})" if has_it else ""
             return f": it belongs to {other}, and this state's query language is {language}" + (
                 instead
             )

@@ -47,9 +47,7 @@ def catchers(state: Fields) -> tuple[Catcher, ...]:
 
 
 def _catcher(entry: Fields, is_last: bool) -> Catcher:
-    if "Output" in entry:
-        entry.unsupported("Output", (), " in a JSONPath state: it belongs to JSONata")
-    entry.only(CATCHER_FIELDS | {"Output"})
+    entry.only_in(CATCHER_FIELDS)
     entry.text("Comment")
     entry.require("Next")
     return Catcher(
@@ -57,6 +55,7 @@ def _catcher(entry: Fields, is_last: bool) -> Catcher:
         next=entry.text("Next") or "",
         result_path=entry.result_path(),
         assign=entry.template("Assign", must_be_object=True),
+        output=entry.template("Output"),
     )
 
 

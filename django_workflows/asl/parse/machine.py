@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, cast
 
 from django_workflows.asl.definition import (
     Choice,
+    Expression,
     Fail,
     ItemBatcher,
     ItemReader,
@@ -28,6 +29,7 @@ from django_workflows.asl.definition import (
     Task,
     Wait,
 )
+from django_workflows.asl.expressions import jsonata
 from django_workflows.asl.parse import fields as tables
 from django_workflows.asl.parse import resources
 from django_workflows.asl.parse.handling import catchers, retriers
@@ -38,8 +40,8 @@ from django_workflows.asl.parse.report import (
     INVALID_LABEL_NAME,
     INVALID_STATE_NAME,
     TOO_DEEPLY_NESTED,
-    UNSUPPORTED_QUERY_LANGUAGE,
     Report,
+    quoted,
     shown,
 )
 from django_workflows.asl.parse.rules import choice_rule
@@ -70,6 +72,15 @@ class Scope:
     #: The scope whose variables are seen in here; None outside, and in a
     #: distributed Map, whose child executions see nothing of their parent.
     outer: Scope | None
+    #: The query language of the states that don't choose one.
+    language: QueryLanguage
+    #: What the states were read as, but for those that could not be.
+    read: dict[str, State]
+
+    def language_of(self, state: JSON) -> QueryLanguage:
+        """The query language that *state* of this scope is in."""
+        chosen = state.get("QueryLanguage") if isinstance(state, dict) else None
+        return chosen if chosen in tables.QUERY_LANGUAGES else self.language
 
 
 @dataclass(slots=True)
@@ -78,6 +89,8 @@ class Reader:
 
     report: Report
     machine_type: MachineType
+    #: The whole definition's query language.
+    language: QueryLanguage = "JSONPath"
     scopes: list[Scope] = field(default_factory=list)
     #: Where each state's name is, over the whole definition.
     names: dict[str, str] = field(default_factory=dict)
@@ -89,6 +102,7 @@ class Reader:
         language = self._query_language(top, "JSONPath")
         if language is None:
             return None
+        self.language = language
         top.only(tables.MACHINE_FIELDS)
         top.choice("Version", ("1.0",))
         return self._machine(
@@ -140,6 +154,8 @@ class Reader:
                 start_at=start_at,
                 states=states.members,
                 outer=outer,
+                language=language,
+                read=found,
             )
             self.scopes.append(scope)
             surroundings = _Surroundings(scope=scope, language=language, level=level)
@@ -163,11 +179,10 @@ class Reader:
         if "QueryLanguage" not in holder:
             return default
         chosen = holder.choice("QueryLanguage", tables.QUERY_LANGUAGES)
-        if chosen == "JSONata":
+        if chosen == "JSONPath" and self.language == "JSONata":
             holder.wrong(
                 "QueryLanguage",
-                "JSONata is not supported yet: write the paths and templates in JSONPath",
-                code=UNSUPPORTED_QUERY_LANGUAGE,
+                "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine",
             )
             return None
         return cast(QueryLanguage | None, chosen)
@@ -210,6 +225,7 @@ class Reader:
         kind = state.choice("Type", tables.STATE_TYPES)
         if language is None or kind is None:
             return None
+        state.language = language
         allowed = tables.STATE_FIELDS[kind, language]
         if not state.members.keys() <= allowed:
             for member in state.members:
@@ -240,6 +256,11 @@ class Reader:
             shared["parameters"] = state.template("Parameters")
         if "ResultSelector" in members:
             shared["result_selector"] = state.template("ResultSelector", must_be_object=True)
+        if language == "JSONata":
+            if "Arguments" in members:
+                shared["arguments"] = state.template("Arguments")
+            if "Output" in members:
+                shared["output"] = state.template("Output")
         if "Assign" in members:
             shared["assign"] = state.template("Assign", must_be_object=True)
         if "Retry" in members:
@@ -260,12 +281,12 @@ class Reader:
                 "HeartbeatSeconds",
                 f"expected less than TimeoutSeconds, which is {timeout}, found {heartbeat}",
             )
-        if isinstance(state.members.get("Credentials"), dict):
-            credentials = Fields(state.members["Credentials"], state.at("Credentials"), self.report)
-            if "RoleArn.$" not in credentials and "RoleArn" not in credentials:
-                self.report.error(
-                    credentials.pointer, "The field 'RoleArn' is required but was missing"
-                )
+        credentials = state.members.get("Credentials")
+        if isinstance(credentials, dict) and not (
+            "RoleArn" in credentials
+            or (state.language == "JSONPath" and "RoleArn.$" in credentials)
+        ):
+            state.wrong("Credentials", "The field 'RoleArn' is required but was missing")
         return Task(
             **shared,
             resource=self._resource(state),
@@ -296,12 +317,17 @@ class Reader:
         )
 
     def _wait(self, state: Fields, _: _Surroundings, shared: dict[str, Any]) -> Wait:
-        form = state.one_of("Seconds", "SecondsPath", "Timestamp", "TimestampPath", required=True)
-        match form:
+        forms = ("Seconds", "SecondsPath", "Timestamp", "TimestampPath")
+        allowed = [name for name in forms if name in tables.STATE_FIELDS["Wait", state.language]]
+        match state.one_of(*allowed, required=True):
             case "Seconds":
-                return Wait(**shared, seconds=state.integer("Seconds", 0, MAX_SECONDS))
+                seconds = state.computed(
+                    "Seconds", lambda: state.integer("Seconds", 0, MAX_SECONDS)
+                )
+                return Wait(**shared, seconds=seconds)
             case "Timestamp":
-                return Wait(**shared, timestamp=state.timestamp("Timestamp"))
+                timestamp = state.computed("Timestamp", lambda: state.timestamp("Timestamp"))
+                return Wait(**shared, timestamp=timestamp)
             case "TimestampPath":
                 return Wait(**shared, timestamp=state.reference_path("TimestampPath"))
             case _:
@@ -354,7 +380,7 @@ class Reader:
             ),
             mode=mode,
             execution_type=execution_type,
-            items=state.path("ItemsPath"),
+            items=state.path("ItemsPath") if state.language == "JSONPath" else self._items(state),
             item_selector=None if selector is None else state.template(selector),
             max_concurrency=state.count("MaxConcurrency") or 0,
             tolerated_failure_count=state.count("ToleratedFailureCount"),
@@ -367,6 +393,13 @@ class Reader:
             item_batcher=self._item_batcher(state),
             result_writer=self._result_writer(state),
         )
+
+    def _items(self, state: Fields) -> Expression | None:
+        value = state.members.get("Items")
+        if "Items" in state and not isinstance(value, list) and not jsonata.is_jsonata(value):
+            state.expected("Items", "an array or a JSONata string")
+            return None
+        return state.template("Items")
 
     def _processor_config(
         self, processor: Fields | None
@@ -419,12 +452,12 @@ class Reader:
         reader = state.object("ItemReader")
         if reader is None:
             return None
-        reader.only(tables.READER_FIELDS)
+        reader.only_in(tables.READER_FIELDS)
         reader.require("Resource")
         config = reader.object("ReaderConfig")
         return ItemReader(
             resource=self._resource(reader),
-            parameters=reader.template("Parameters"),
+            parameters=_parameters(reader),
             config={} if config is None else _reader_config(config),
             max_items=(None if config is None else config.count("MaxItems", _MAX_ITEMS)),
         )
@@ -433,12 +466,20 @@ class Reader:
         batcher = state.object("ItemBatcher")
         if batcher is None:
             return None
-        batcher.only(tables.BATCHER_FIELDS)
+        batcher.only_in(tables.BATCHER_FIELDS)
         if not any(name.startswith("Max") for name in batcher.members):
+            limits = [
+                name
+                for name in (
+                    "MaxItemsPerBatch",
+                    "MaxItemsPerBatchPath",
+                    "MaxInputBytesPerBatch",
+                    "MaxInputBytesPerBatchPath",
+                )
+                if name in tables.BATCHER_FIELDS[batcher.language]
+            ]
             self.report.error(
-                batcher.pointer,
-                "one of 'MaxItemsPerBatch', 'MaxItemsPerBatchPath', 'MaxInputBytesPerBatch' or"
-                " 'MaxInputBytesPerBatchPath' is required, none of them is given",
+                batcher.pointer, f"one of {quoted(limits)} is required, none of them is given"
             )
         return ItemBatcher(
             batch_input=batcher.template("BatchInput"),
@@ -456,7 +497,7 @@ class Reader:
         writer = state.object("ResultWriter")
         if writer is None:
             return None
-        writer.only(tables.WRITER_FIELDS)
+        writer.only_in(tables.WRITER_FIELDS)
         if not writer.members:
             state.wrong("ResultWriter", "Value cannot be empty")
         config = writer.object("WriterConfig")
@@ -467,7 +508,7 @@ class Reader:
             config.choice("Transformation", ("NONE", "COMPACT", "FLATTEN"))
         return ResultWriter(
             resource=self._resource(writer) or None,
-            parameters=writer.template("Parameters"),
+            parameters=_parameters(writer),
             config={} if config is None else config.members,
         )
 
@@ -512,8 +553,13 @@ def _next(state: Fields) -> str | None:
     return following
 
 
+def _parameters(holder: Fields) -> Expression | None:
+    """A reader's or writer's Parameters, which JSONata calls Arguments."""
+    return holder.template("Arguments" if holder.language == "JSONata" else "Parameters")
+
+
 def _reader_config(config: Fields) -> dict[str, JSON]:
-    config.only(tables.READER_CONFIG_FIELDS)
+    config.only_in(tables.READER_CONFIG_FIELDS)
     config.choice("InputType", ("CSV", "JSON", "JSONL", "MANIFEST", "PARQUET"))
     location = config.choice("CSVHeaderLocation", ("FIRST_ROW", "GIVEN"))
     config.choice("CSVDelimiter", ("COMMA", "PIPE", "SEMICOLON", "SPACE", "TAB"))

@@ -7,12 +7,13 @@ in the words AWS uses where these are known.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import TypeVar
 
-from django_workflows.asl.definition import Expression
-from django_workflows.asl.expressions import intrinsics, jsonpath, template
+from django_workflows.asl.definition import Expression, QueryLanguage
+from django_workflows.asl.expressions import intrinsics, jsonata, jsonpath, template
+from django_workflows.asl.expressions.jsonata import Jsonata
 from django_workflows.asl.parse.report import SCHEMA, Report, quoted, shown, step
 from django_workflows.asl.values import JSON, is_number, parse_timestamp
 
@@ -25,14 +26,21 @@ T = TypeVar("T")
 
 
 class Fields:
-    """An object of the definition, and where it stands."""
+    """An object of the definition, where it stands, and the query language it is in."""
 
-    __slots__ = ("members", "pointer", "report")
+    __slots__ = ("language", "members", "pointer", "report")
 
-    def __init__(self, members: dict[str, JSON], pointer: str, report: Report) -> None:
+    def __init__(
+        self,
+        members: dict[str, JSON],
+        pointer: str,
+        report: Report,
+        language: QueryLanguage = "JSONPath",
+    ) -> None:
         self.members = members
         self.pointer = pointer
         self.report = report
+        self.language = language
 
     def __contains__(self, name: str) -> bool:
         return name in self.members
@@ -64,6 +72,22 @@ class Fields:
         for name in self.members:
             if name not in allowed:
                 self.unsupported(name, allowed)
+
+    def only_in(self, table: Mapping[QueryLanguage, frozenset[str]]) -> None:
+        """Report every member that *table* does not allow in this query language."""
+        allowed = table[self.language]
+        if self.members.keys() <= allowed:
+            return
+        for name in self.members:
+            if name in allowed:
+                continue
+            others = [language for language in table if name in table[language]]
+            why = (
+                f": it belongs to {others[0]}, and the query language here is {self.language}"
+                if others
+                else ""
+            )
+            self.unsupported(name, allowed, why)
 
     def unsupported(self, name: str, allowed: Iterable[str], why: str = "") -> None:
         hint = why or self.report.did_you_mean(name, allowed)[1]
@@ -158,7 +182,7 @@ class Fields:
         if not isinstance(value, dict):
             self.expected(name, "an object")
             return None
-        return Fields(value, self.at(name), self.report)
+        return Fields(value, self.at(name), self.report, self.language)
 
     def objects(self, name: str, *, may_be_empty: bool = False) -> list[Fields]:
         """A member that is an array of objects, each to be read in its turn."""
@@ -174,7 +198,7 @@ class Fields:
         for index, item in enumerate(value):
             pointer = f"{self.at(name)}/{index}"
             if isinstance(item, dict):
-                found.append(Fields(item, pointer, self.report))
+                found.append(Fields(item, pointer, self.report, self.language))
             else:
                 self.report.error(pointer, f"expected an object, found {shown(item)}")
         return found
@@ -233,7 +257,7 @@ class Fields:
         return path
 
     def template(self, name: str, *, must_be_object: bool = False) -> Expression | None:
-        """A payload template; None where absent."""
+        """A payload template, or a JSONata structure; None where absent."""
         if name not in self.members:
             return None
         value = self.members[name]
@@ -241,20 +265,43 @@ class Fields:
             self.expected(name, "an object")
             return None
         pointer = self.at(name)
+        if self.language == "JSONata":
+            return jsonata.compile_jsonata_template(
+                value,
+                lambda suffix, error: self.report.error(
+                    pointer + suffix, str(error), code=error.code
+                ),
+            )
         return template.compile_template(
             value, lambda suffix, message: self.report.error(pointer + suffix, message)
         )
 
-    # --- Fields in two forms: a constant, or a path to it ---
+    def jsonata(self, name: str) -> Jsonata | str | None:
+        """A text of a JSONata state: an expression, or a literal; None where it is neither."""
+        try:
+            return jsonata.jsonata_or_literal(self.members[name])
+        except jsonata.JsonataSyntaxError as error:
+            self.wrong(name, str(error), code=error.code)
+            return None
+
+    # --- Fields in two forms: a constant, or what yields it ---
+
+    def computed(self, name: str, constant: Callable[[], T | None]) -> T | Jsonata | None:
+        """``Name`` as *constant* reads it; in JSONata it may be an expression instead."""
+        if self.language == "JSONata" and isinstance(self.members.get(name), str):
+            found = self.jsonata(name)
+            if not isinstance(found, str):
+                return found
+        return constant()
 
     def constant_or_path(
-        self, name: str, constant: Callable[[], T | None], *, required: bool = False
+        self, name: str, constant: Callable[[], T | None]
     ) -> T | Expression | None:
-        """``Name`` as *constant* reads it, or ``NamePath``, whichever is given."""
-        form = self.one_of(name, f"{name}Path", required=required)
+        """``Name``, a constant or computed, or in JSONPath ``NamePath``, whichever is given."""
+        form = self.one_of(name, f"{name}Path")
         if form is None:
             return None
-        return constant() if form == name else self.reference_path(form)
+        return self.computed(name, constant) if form == name else self.reference_path(form)
 
     def seconds(self, name: str, minimum: int) -> int | Expression | None:
         return self.constant_or_path(name, lambda: self.integer(name, minimum, MAX_SECONDS))
@@ -263,7 +310,13 @@ class Fields:
         return self.constant_or_path(name, lambda: self.integer(name, 0, maximum))
 
     def text_or_expression(self, name: str) -> str | Expression | None:
-        """``Name``, a text, or ``NamePath``, a path or a function call that gives one."""
+        """``Name``, a text, or ``NamePath``, a path or a function call that gives one.
+
+        In JSONata, ``Name`` alone: a text or an expression.
+        """
+        if self.language == "JSONata":
+            is_text = isinstance(self.members.get(name), str)
+            return self.jsonata(name) if is_text else self.text(name)
         form = self.one_of(name, f"{name}Path")
         if form is None:
             return None

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from django_workflows.asl.definition import And, ChoiceRule, Comparison, Not, Or, Test
+from django_workflows.asl.definition import And, ChoiceRule, Comparison, Condition, Not, Or, Test
 from django_workflows.asl.expressions import jsonpath
+from django_workflows.asl.parse.fields import ByLanguage
 from django_workflows.asl.parse.reading import Fields
 from django_workflows.asl.parse.report import shown
 from django_workflows.asl.values import JSON, is_number, parse_timestamp
@@ -40,8 +41,13 @@ _COMBINERS: Final = ("And", "Or", "Not")
 
 _COMPARISON_FIELDS = frozenset(OPERATORS) | frozenset(PATH_OPERATORS) | {"Comment", "Variable"}
 _NESTED_FIELDS = _COMPARISON_FIELDS | frozenset(_COMBINERS)
-_RULE_FIELDS = _NESTED_FIELDS | {"Next", "Assign"}
-_JSONATA_FIELDS = frozenset({"Condition", "Output"})
+_SHARED_FIELDS = frozenset({"Next", "Assign", "Comment"})
+#: The fields of an outermost rule, by query language.
+RULE_FIELDS: Final[ByLanguage] = {
+    "JSONPath": _NESTED_FIELDS | _SHARED_FIELDS,
+    "JSONata": _SHARED_FIELDS | {"Condition", "Output"},
+}
+_JSONATA_FIELDS = RULE_FIELDS["JSONata"] - RULE_FIELDS["JSONPath"]
 
 #: Stands in for a rule that could not be read; it is never run.
 _NOTHING = Or(tests=())
@@ -50,11 +56,20 @@ _NOTHING = Or(tests=())
 def choice_rule(rule: Fields) -> ChoiceRule:
     """One element of Choices."""
     rule.require("Next")
+    in_jsonata = rule.language == "JSONata"
     return ChoiceRule(
-        test=_test(rule, _RULE_FIELDS),
+        test=_condition(rule) if in_jsonata else _test(rule, RULE_FIELDS["JSONPath"]),
         next=rule.text("Next") or "",
         assign=rule.template("Assign", must_be_object=True),
+        output=rule.template("Output") if in_jsonata else None,
     )
+
+
+def _condition(rule: Fields) -> Condition:
+    rule.only_in(RULE_FIELDS)
+    rule.require("Condition")
+    rule.text("Comment")
+    return Condition(value=rule.computed("Condition", lambda: rule.flag("Condition")) or False)
 
 
 def _only(rule: Fields, allowed: frozenset[str]) -> None:

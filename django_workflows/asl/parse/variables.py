@@ -10,7 +10,6 @@ from typing import Final
 
 from django_workflows.asl.parse.machine import Scope
 from django_workflows.asl.parse.report import Report, shown, step
-from django_workflows.asl.values import JSON
 
 MAX_NAME_LENGTH: Final = 80
 
@@ -22,8 +21,7 @@ def check(scope: Scope, assigned: dict[int, dict[str, str]], report: Report) -> 
     """
     own: dict[str, str] = {}
     assigned[id(scope)] = own
-    for pointer, written in _assignments(scope):
-        name = written.removesuffix(".$")
+    for pointer, name, by_catcher in _assignments(scope):
         if not _is_a_name(name):
             report.error(
                 pointer,
@@ -32,7 +30,9 @@ def check(scope: Scope, assigned: dict[int, dict[str, str]], report: Report) -> 
                 at_name=True,
             )
             continue
-        own.setdefault(name, pointer)
+        # Recorded on AWS: a branch may assign what a Catch around it assigns.
+        if not by_catcher:
+            own.setdefault(name, pointer)
         outer = _assigned_outside(name, scope, assigned)
         if outer is not None:
             report.error(
@@ -53,23 +53,28 @@ def _assigned_outside(name: str, scope: Scope, assigned: dict[int, dict[str, str
     return None
 
 
-def _assignments(scope: Scope) -> Iterator[tuple[str, str]]:
-    """Where each variable is assigned, and its name as written."""
+def assigned_in(scope: Scope) -> set[str]:
+    """The variables that the states of *scope* may assign."""
+    return {name for _, name, _ in _assignments(scope)}
+
+
+def _assignments(scope: Scope) -> Iterator[tuple[str, str, bool]]:
+    """Where each variable is assigned, its name, and whether a Catch does it."""
     for name, state in scope.states.items():
         if not isinstance(state, dict):
             continue
         pointer = f"{scope.pointer}/States{step(name)}"
-        yield from _names(state, pointer)
+        in_jsonata = scope.language_of(state) == "JSONata"
+        holders = [(pointer, state, False)]
         for member in ("Choices", "Catch"):
             entries = state.get(member)
             for index, entry in enumerate(entries if isinstance(entries, list) else ()):
-                yield from _names(entry, f"{pointer}/{member}/{index}")
-
-
-def _names(holder: JSON, pointer: str) -> Iterator[tuple[str, str]]:
-    if isinstance(holder, dict) and isinstance(holder.get("Assign"), dict):
-        for name in holder["Assign"]:
-            yield f"{pointer}/Assign{step(name)}", name
+                holders.append((f"{pointer}/{member}/{index}", entry, member == "Catch"))
+        for at, holder, by_catcher in holders:
+            assign = holder.get("Assign") if isinstance(holder, dict) else None
+            for written in assign if isinstance(assign, dict) else ():
+                variable = written if in_jsonata else written.removesuffix(".$")
+                yield f"{at}/Assign{step(written)}", variable, by_catcher
 
 
 def _is_a_name(name: str) -> bool:
