@@ -23,6 +23,9 @@ JSON = Any
 #: and every browser that shows it walk payloads recursively.
 MAX_DEPTH = 128
 
+#: The smallest whole number that Python neither writes nor reads as text.
+_TOO_MANY_DIGITS = 10**4_300
+
 #: Step Functions' limit for an input, an output or a result, in bytes of UTF-8.
 MAX_PAYLOAD_BYTES = 262_144
 
@@ -119,7 +122,11 @@ def check(value: Any, *, what: str = "value") -> JSON:
     while stack:
         node, place, depth = stack.pop()
         kind = type(node)
-        if node is None or kind in (bool, int, str):
+        if node is None or kind in (bool, str):
+            continue
+        if kind is int:
+            if not -_TOO_MANY_DIGITS < node < _TOO_MANY_DIGITS:
+                raise InvalidValue(f"{place}: the number has too many digits")
             continue
         if kind is float:
             if not math.isfinite(node):

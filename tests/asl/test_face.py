@@ -81,6 +81,7 @@ def test_a_log_with_a_gap_a_doubled_event_or_no_start_is_refused():
         ({"a": float("nan")}, "input.a: nan is not a JSON number"),
         ({"a": {1, 2}}, "input.a: builtins.set is not JSON data"),
         ({1: "a"}, "input: the key 1 is not a text"),
+        ({"a": -(10**5000)}, "input.a: the number has too many digits"),
         ([(1, 2)], r"input\[0\]: builtins.tuple is not JSON data"),
         ("x" * 300 * 1024, "input: 307202 bytes of JSON; at most 262144 are allowed"),
     ],
