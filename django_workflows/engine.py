@@ -218,8 +218,8 @@ def send(
     ``at`` is now by default; it is never earlier than the last event. With
     ``claim``, the first task that a handler is to do next is the sender's.
 
-    Raises asl.CommandRejected (NotAllowed, NotPending, ExecutionEnded) and
-    asl.InvalidValue, with nothing written; models.Execution.DoesNotExist.
+    Raises asl.CommandRejected (NotAllowed, NotPending, ExecutionEnded, NotRedrivable)
+    and asl.InvalidValue, with nothing written; models.Execution.DoesNotExist.
     """
     with transaction.atomic():
         row = _locked(execution_id)
@@ -337,6 +337,8 @@ def _action(command: asl.AnyCommand) -> Action:
             return Action.FINISH_WAITING
         case asl.Stop():
             return Action.STOP
+        case asl.Redrive():
+            return Action.REDRIVE
         case asl.Wake():
             return Action.WAKE
         case _:

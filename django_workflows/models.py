@@ -346,6 +346,7 @@ class Execution(models.Model):
         permissions = [
             ("start_execution", _("Can start executions")),
             ("stop_execution", _("Can stop executions")),
+            ("redrive_execution", _("Can go on with executions that failed")),
             ("finish_waiting", _("Can end an execution's wait")),
             ("complete_task", _("Can complete an execution's task")),
             ("fail_task", _("Can fail an execution's task")),

@@ -28,6 +28,7 @@ class Action(StrEnum):
     VIEW = "view_execution"
     START = "start_execution"
     STOP = "stop_execution"
+    REDRIVE = "redrive_execution"
     FINISH_WAITING = "finish_waiting"
     COMPLETE_TASK = "complete_task"
     FAIL_TASK = "fail_task"

@@ -92,6 +92,8 @@ def _waiting(
 
 def current_states(state: asl.Execution) -> str:
     """The names of the states that wait for the world, each once."""
+    if not state.is_running:
+        return ""
     names = dict.fromkeys(
         branch.state
         for branch in state.branches.values()
