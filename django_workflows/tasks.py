@@ -16,7 +16,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -51,6 +51,20 @@ class Held:
     event: asl.TaskStarted
 
 
+@dataclass(slots=True, kw_only=True)
+class _Drive:
+    """How long this worker goes on with one execution: a moment of `time.monotonic`."""
+
+    until: float
+
+    @property
+    def goes_on(self) -> bool:
+        return time.monotonic() < self.until
+
+    def stop(self) -> None:
+        self.until = 0.0
+
+
 def run(task_id: int) -> None:
     """Do the task of this row, unless it is done or another worker is at it.
 
@@ -58,11 +72,11 @@ def run(task_id: int) -> None:
     follows is claimed in the transaction that stores the answer, and done at once,
     until DRIVE_SECONDS are over. Entry point of the queue; raises nothing.
     """
-    until = time.monotonic() + conf.current().drive_seconds
+    drive = _Drive(until=time.monotonic() + conf.current().drive_seconds)
     try:
         held = claim(task_id)
         while held is not None:
-            held = _work(held, drives=lambda: time.monotonic() < until)
+            held = _work(held, drive)
     except TimeoutException:
         # Between two handlers: what is claimed comes back when its lease runs out.
         logger.warning("task row %s: the queue's time for it ran out", task_id)
@@ -102,12 +116,12 @@ def _lease() -> timedelta:
     return timedelta(seconds=conf.current().lease_seconds)
 
 
-def _work(held: Held, *, drives: Callable[[], bool]) -> Held | None:
+def _work(held: Held, drive: _Drive) -> Held | None:
     """Do the task and answer it; the next one to do, already claimed, if there is one."""
     with _renewing_lease(held.task):
-        command = _command(held)
+        command = _command(held, drive)
         if command is not None:
-            return _answer(held.task, command, drives=drives)
+            return _answer(held.task, command, drive)
     mine = models.Task.objects.filter(
         pk=held.task.pk, status=models.Task.Status.RUNNING, worker=held.task.worker
     )
@@ -115,7 +129,7 @@ def _work(held: Held, *, drives: Callable[[], bool]) -> Held | None:
     return None
 
 
-def _command(held: Held) -> asl.CompleteTask | asl.FailTask | None:
+def _command(held: Held, drive: _Drive) -> asl.CompleteTask | asl.FailTask | None:
     """The answer, found out by calling the handler; None to leave it to the token."""
     event = held.event
     try:
@@ -143,6 +157,7 @@ def _command(held: Held) -> asl.CompleteTask | asl.FailTask | None:
                 cause = f"The handler of {event.resource!r} returned no JSON data: {invalid}"
     except TimeoutException as timeout:
         logger.warning("task %s: its handler took too long", _name(held.task))
+        drive.stop()
         error = "States.Timeout"
         cause = f"The handler of {event.resource!r} was stopped by the queue: {timeout}"
     return asl.FailTask(task=event.seq, error=error, cause=cause)
@@ -169,16 +184,12 @@ def _beat(task: models.Task) -> None:
 
 
 def _answer(
-    task: models.Task,
-    command: asl.CompleteTask | asl.FailTask,
-    *,
-    drives: Callable[[], bool],
+    task: models.Task, command: asl.CompleteTask | asl.FailTask, drive: _Drive
 ) -> Held | None:
     give_up = time.monotonic() + _PATIENCE_SECONDS
     pause = 0.1
-    drive = drives()
     while True:
-        wish = engine.Claim(worker=worker_name(), lease=_lease()) if drive else None
+        wish = engine.Claim(worker=worker_name(), lease=_lease()) if drive.goes_on else None
         try:
             sent = engine.send(task.execution_id, command, actor=WORKER, claim=wish)
         except asl.CommandRejected as refusal:
@@ -189,7 +200,7 @@ def _answer(
             return None
         except TimeoutException:
             # The alarm rings once, and the queue's guard waits three more seconds.
-            drive = False
+            drive.stop()
         except (OperationalError, InterfaceError):
             if connection.in_atomic_block or time.monotonic() > give_up:
                 raise
