@@ -33,6 +33,14 @@ class FailTask(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TakeTask(Command):
+    """A worker fetches an activity's task. It may be taken once."""
+
+    task: int
+    worker: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Heartbeat(Command):
     """The task is still at work: its heartbeat clock starts anew."""
 
@@ -66,7 +74,7 @@ class Redrive(Command):
     """Go on with an execution that failed, timed out or was aborted, from where it was."""
 
 
-AnyCommand = CompleteTask | FailTask | Heartbeat | FinishWaiting | Wake | Stop | Redrive
+AnyCommand = CompleteTask | FailTask | TakeTask | Heartbeat | FinishWaiting | Wake | Stop | Redrive
 
 
 def finish_waiting(

@@ -28,6 +28,7 @@ from django_workflows.asl.commands import (
     Heartbeat,
     Redrive,
     Stop,
+    TakeTask,
     Wake,
 )
 from django_workflows.asl.definition import (
@@ -153,6 +154,8 @@ def obey(draft: Draft, command: AnyCommand) -> None:
             _complete(draft, _task_path(draft.execution, task), task, output)
         case FailTask(task=task, error=error, cause=cause):
             _fail(draft, _task_path(draft.execution, task), task, error, cause)
+        case TakeTask(task=task, worker=worker):
+            _take(draft, _task_path(draft.execution, task), task, worker)
         case Heartbeat(task=task):
             draft.emit(events.TaskHeartbeat, _task_path(draft.execution, task), task=task)
         case FinishWaiting(wait=wait):
@@ -197,6 +200,13 @@ def _not_pending(execution: Execution, what: str, number: int) -> NotPending:
         f"{what} {number} is not pending: the execution is at event {execution.seq}"
         f" and waits for {waits_for}"
     )
+
+
+def _take(draft: Draft, path: Path, task: int, worker: str | None) -> None:
+    doing = draft.execution.branches[path].doing
+    if isinstance(doing, AwaitingTask) and doing.taken:
+        raise NotPending(f"task {task} was taken already")
+    draft.emit(events.TaskTaken, path, task=task, worker=worker)
 
 
 def _complete(draft: Draft, path: Path, task: int, output: JSON) -> None:

@@ -140,6 +140,19 @@ class TaskStarted(Event):
     role: Literal["work", "map"] = "work"
     credentials: JSON = None
 
+    @property
+    def is_activity(self) -> bool:
+        """Whether workers outside fetch the task, rather than being handed it."""
+        return ":activity:" in self.resource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskTaken(Event):
+    """A worker has fetched an activity's task: now its heartbeat clock runs."""
+
+    task: int
+    worker: str | None = None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskHeartbeat(Event):
@@ -254,6 +267,7 @@ AnyEvent = (
     | StateFailed
     | EvaluationFailed
     | TaskStarted
+    | TaskTaken
     | TaskHeartbeat
     | TaskSucceeded
     | TaskFailed

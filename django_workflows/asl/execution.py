@@ -77,8 +77,10 @@ class AwaitingTask:
     role: str
     deadline: datetime | None
     heartbeat_seconds: int | None
-    #: When the task's silence becomes a failure.
+    #: When the task's silence becomes a failure; None until an activity's is taken.
     heartbeat_by: datetime | None
+    #: Whether a worker has fetched the task; always, where it is handed one.
+    taken: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -390,12 +392,16 @@ def apply(execution: Execution, event: AnyEvent) -> None:
                         role=event.role,
                         deadline=event.deadline,
                         heartbeat_seconds=event.heartbeat_seconds,
-                        heartbeat_by=_heartbeat_by(event.at, event.heartbeat_seconds),
+                        heartbeat_by=None
+                        if event.is_activity
+                        else _heartbeat_by(event.at, event.heartbeat_seconds),
+                        taken=not event.is_activity,
                     ),
                 ),
             )
-        case events.TaskHeartbeat():
+        case events.TaskHeartbeat() | events.TaskTaken():
             branch = execution.branches[path]
+            execution.history_id += isinstance(event, events.TaskTaken)
             if isinstance(branch.doing, AwaitingTask):
                 _put(
                     execution,
@@ -405,6 +411,7 @@ def apply(execution: Execution, event: AnyEvent) -> None:
                         doing=replace(
                             branch.doing,
                             heartbeat_by=_heartbeat_by(event.at, branch.doing.heartbeat_seconds),
+                            taken=True,
                         ),
                     ),
                 )
@@ -647,5 +654,7 @@ def _heartbeat_by(at: datetime, seconds: int | None) -> datetime | None:
 
 
 def _task_history_length(event: events.TaskStarted) -> int:
+    if event.is_activity:  # its Started comes when it is taken
+        return 1
     # Scheduled and Started; Submitted too where an answer is awaited from elsewhere.
     return 3 if event.resource.endswith((".sync", ".sync:2", ".waitForTaskToken")) else 2

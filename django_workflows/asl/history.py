@@ -124,6 +124,8 @@ class _Rendering:
                     self._map_run_started(event)
                 else:
                     self._task_started(event)
+            case events.TaskTaken():
+                self.follow("ActivityStarted", event, {"workerName": event.worker})
             case events.TaskSucceeded():
                 self._task_ended(event, "Succeeded", {"output": values.dumps(event.output)})
             case events.TaskFailed():
@@ -223,7 +225,8 @@ class _Rendering:
             "taskCredentials": _credentials(event.credentials),
         }
         self.follow(f"{service}Scheduled", event, details)
-        self.follow(f"{service}Started", event)
+        if not event.is_activity:
+            self.follow(f"{service}Started", event)
 
     def _task_ended(
         self,

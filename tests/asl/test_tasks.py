@@ -174,3 +174,27 @@ def test_all_attempts_of_one_visit_share_its_number_and_count_up():
     started = run.events(asl.TaskStarted)
     assert [one.visit for one in started] == [2, 2, 2]
     assert [one.retry_count for one in started] == [0, 1, 2]
+
+
+ACTIVITY = "arn:aws:states:eu-west-1:123456789012:activity:pack"
+
+
+def test_an_activitys_heartbeat_clock_starts_when_a_worker_takes_it():
+    run = Run(machine(task(Resource=ACTIVITY, TimeoutSeconds=100, HeartbeatSeconds=10)))
+    assert run.due_in == 100
+    run.wake(after=50).send(asl.TakeTask(task=3, worker="packer 7"))
+    assert run.due_in == 10
+    run.wake(after=10)
+    assert run.events(asl.TaskTimedOut)[0].heartbeat
+
+
+def test_an_activity_is_taken_once():
+    run = Run(machine(task(Resource=ACTIVITY))).send(asl.TakeTask(task=3))
+    with pytest.raises(asl.NotPending, match="task 3 was taken already"):
+        run.send(asl.TakeTask(task=3))
+    assert run.complete(output="packed").output == "packed"
+
+
+def test_a_task_that_is_handed_out_is_not_taken():
+    with pytest.raises(asl.NotPending, match="taken already"):
+        Run(machine(task())).send(asl.TakeTask(task=3))

@@ -17,6 +17,7 @@ from typing import Any
 
 from django_workflows import asl
 from django_workflows.asl import itemreader
+from django_workflows.asl.execution import AwaitingTask
 from django_workflows.asl.maprun import MapRun, map_run, threshold_exceeded
 from tests.conformance.results import Result
 
@@ -138,6 +139,8 @@ class Replay:
     def _answer(self, task: asl.TaskStarted) -> asl.AnyCommand | None:
         if task.role == "map":
             return self._run_map(task)
+        if task.is_activity and self.answers[task.state] and not self._taken(task):
+            return asl.TakeTask(task=task.seq)
         recorded = self._recorded(task)
         if recorded is None:
             return self._unrecorded(task)
@@ -147,6 +150,10 @@ class Replay:
         if "error" in outcome or "cause" in outcome or "output" not in outcome:
             return asl.fail_task(task, outcome.get("error"), outcome.get("cause"))
         return asl.complete_task(task, outcome["output"])
+
+    def _taken(self, task: asl.TaskStarted) -> bool:
+        doing = self.execution.branches[task.path].doing
+        return isinstance(doing, AwaitingTask) and doing.taken
 
     def _recorded(self, task: asl.TaskStarted) -> dict[str, Any] | None:
         waiting = self.answers[task.state]
