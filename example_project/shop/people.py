@@ -16,7 +16,14 @@ _SEE_SHOP = [
     "view_reservation",
     "view_shippingrequest",
 ]
-_STEER = ["start_execution", "stop_execution", "finish_waiting", "complete_task", "fail_task"]
+_STEER = [
+    "start_execution",
+    "stop_execution",
+    "redrive_execution",
+    "finish_waiting",
+    "complete_task",
+    "fail_task",
+]
 
 GROUPS = {
     "managers": ["view_order", "view_line"],
@@ -27,9 +34,9 @@ GROUPS = {
 
 #: User name, group, and what they are there to show.
 PEOPLE = [
-    ("mia", "managers", "decides orders over 1,000 EUR: My approvals"),
+    ("mia", "managers", "decides orders over 1,000 EUR, in the inbox"),
     ("max", "managers", "so does he: of two answers, the first counts"),
-    ("olga", "operators", "ends waits, completes, fails and stops executions"),
+    ("olga", "operators", "ends waits, completes and fails tasks, stops executions"),
     ("victor", "viewers", "sees everything and changes nothing"),
     ("carla", "customer service", "sees everything and starts executions"),
 ]

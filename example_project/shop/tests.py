@@ -8,7 +8,7 @@ from pathlib import Path
 from socket import create_server
 from types import SimpleNamespace
 
-from django.test import SimpleTestCase, TestCase
+from django.test import SimpleTestCase, TestCase, override_settings
 from django_workflows import actors, asl, handlers
 from django_workflows.models import Definition, Execution
 
@@ -89,6 +89,8 @@ class OrderLines(SimpleTestCase):
                 parse(bad)
 
 
+# Slow hashes protect nobody here.
+@override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"])
 class Importing(TestCase):
     @classmethod
     def setUpTestData(cls):
@@ -236,6 +238,7 @@ class Handlers(TestCase):
         self.assertEqual(ShippingRequest.objects.get().token, "secret")
 
 
+@override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"])
 class Definitions(TestCase):
     def test_every_task_has_somebody_to_do_it(self):
         opening.load()

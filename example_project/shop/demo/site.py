@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import TextIO
 
 from django.conf import settings
 from django.contrib.staticfiles.handlers import StaticFilesHandler
@@ -19,7 +20,9 @@ from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.core.wsgi import get_wsgi_application
 
 HOST = "127.0.0.1"
+#: What the cluster says before it logs, and the log of all processes.
 CLUSTER_LOG = "cluster.log"
+SITE_LOG = "shop.log"
 #: The cluster finishes what it has begun; a handler may take as long as this.
 PATIENCE_SECONDS = settings.Q_CLUSTER["timeout"] + 5
 
@@ -41,7 +44,7 @@ class Site:
     def __enter__(self) -> "Site":
         self._lock = _locked(self.directory / "lock")
         # A fork is best made while there are no threads yet.
-        self._cluster = _start_cluster(self.directory / CLUSTER_LOG)
+        self._cluster = _start_cluster(self.directory / CLUSTER_LOG, self._lock)
         try:
             self._server = web_server(self.wanted_port)
         except BaseException:
@@ -77,8 +80,9 @@ class Site:
         """Raises SiteError where the cluster has ended by itself."""
         code = self._cluster.poll()
         if code is not None:
-            log = self.directory / CLUSTER_LOG
-            raise SiteError(f"the cluster has ended with code {code}; its last words are in {log}")
+            raise SiteError(
+                f"the cluster has ended with code {code}; {CLUSTER_LOG} and {SITE_LOG} may say why"
+            )
 
     def _stop_cluster(self) -> None:
         self._cluster.terminate()
@@ -90,18 +94,20 @@ class Site:
         self._cluster.wait()
 
 
-def _locked(path: Path):
-    """The file *path*, held until it is closed or this process ends in whatever way."""
+def _locked(path: Path) -> TextIO:
+    """The file *path*, held until this process and its cluster close it, or end in any way."""
     file = path.open("w")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         file.close()
-        raise SiteError(f"a demonstration is running in {path.parent} already") from None
+        raise SiteError(
+            f"a demonstration is running in {path.parent} already, or its cluster was left behind"
+        ) from None
     return file
 
 
-def _start_cluster(log: Path) -> subprocess.Popen[bytes]:
+def _start_cluster(log: Path, lock: TextIO) -> subprocess.Popen[bytes]:
     with log.open("ab") as output:
         return subprocess.Popen(
             [sys.executable, str(settings.BASE_DIR / "manage.py"), "qcluster"],
@@ -110,6 +116,8 @@ def _start_cluster(log: Path) -> subprocess.Popen[bytes]:
             stderr=subprocess.STDOUT,
             # Ctrl-C goes to all of a terminal's group; the cluster is stopped in turn.
             start_new_session=True,
+            # Where this process is killed, the cluster lives on, and so does the lock.
+            pass_fds=[lock.fileno()],
         )
 
 

@@ -18,7 +18,7 @@ from django_workflows import actors
 from shop import opening, people
 from shop.demo.browser import UnexpectedAnswer
 from shop.demo.check import CheckFailed, check
-from shop.demo.site import CLUSTER_LOG, Site, SiteError
+from shop.demo.site import CLUSTER_LOG, SITE_LOG, Site, SiteError
 from shop.orders import import_orders
 
 #: How directories that a check makes for itself are called.
@@ -92,7 +92,7 @@ class Command(BaseCommand):
                 self._tell_port(site)
                 check(site, orders, self._say)
         except (CheckFailed, UnexpectedAnswer, SiteError):
-            for name in (CLUSTER_LOG, "shop.log"):
+            for name in (CLUSTER_LOG, SITE_LOG):
                 self._say(_tail(settings.DIRECTORY / name))
             raise
 
@@ -115,6 +115,7 @@ class Command(BaseCommand):
                 "The shop is open. Ctrl-C closes it.",
                 "",
                 f"  Admin  {site.url}/admin/",
+                f"  Inbox  {site.url}/admin/django_workflows/task/",
                 f"  API    {site.url}/api/executions/",
                 "",
                 f"  {'user':8} {'password':10}",
@@ -122,8 +123,8 @@ class Command(BaseCommand):
                 "",
                 f"Of {report.lines} lines in the order file {len(report.started)} orders were"
                 f" started, {len(report.known)} known, {len(report.skipped)} skipped.",
-                "Large orders wait for a manager, under 'My approvals'. Parcels wait for the",
-                "warehouse: olga answers its letters under 'Shipping requests'.",
+                "Large orders wait in the managers' inbox. Parcels wait for the warehouse:",
+                "olga answers its letters, under 'Shipping requests'.",
                 "",
                 f"Everything is kept in {settings.DIRECTORY}; --fresh begins anew.",
             ]
@@ -142,7 +143,7 @@ def _begin_again_in(directory):
 
 
 def _forget(directory):
-    for name in ["shop.sqlite3", "shop.sqlite3-wal", "shop.sqlite3-shm", "shop.log", CLUSTER_LOG]:
+    for name in ["shop.sqlite3", "shop.sqlite3-wal", "shop.sqlite3-shm", SITE_LOG, CLUSTER_LOG]:
         (directory / name).unlink(missing_ok=True)
 
 
