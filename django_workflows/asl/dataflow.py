@@ -12,7 +12,7 @@ are AWS's, as recorded.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
@@ -24,7 +24,10 @@ from django_workflows.asl.definition import (
     ChoiceRule,
     Expression,
     Fail,
+    ItemBatcher,
+    ItemReader,
     Map,
+    ResultWriter,
     State,
     Wait,
 )
@@ -70,6 +73,14 @@ def effective_input(state: State, names: Names) -> JSON:
     return state.parameters.evaluate(names.with_input(filtered), "Parameters")
 
 
+#: Told of a value on its way through a state, by TestState's name for it.
+Watch = Callable[[str, JSON], None]
+
+
+def unwatched(name: str, value: JSON) -> None:
+    """Nobody wants to know: the ordinary case."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What a state is left with."""
@@ -78,7 +89,9 @@ class Outcome:
     variables: Mapping[str, JSON] | None
 
 
-def outcome(state: State, result: JSON, names: Names, *, has_result: bool) -> Outcome:
+def outcome(
+    state: State, result: JSON, names: Names, *, has_result: bool, watch: Watch = unwatched
+) -> Outcome:
     """*result* on its way out of *state*, and the variables that it sets.
 
     ``names`` are those of the raw input. JSONPath: ResultSelector, then ResultPath
@@ -86,6 +99,7 @@ def outcome(state: State, result: JSON, names: Names, *, has_result: bool) -> Ou
     OutputPath; ``$`` in Assign is the selected result. JSONata: Output, else the
     result; ``$states.result`` is there where ``has_result`` says that the state
     type has one. All right-hand sides see the variables as they were on entering.
+    ``watch`` is told of the values between.
 
     Raises StateError: States.ResultPathMatchFailure where the raw input has no
     place for the result; States.Runtime or States.QueryEvaluationError where an
@@ -97,13 +111,15 @@ def outcome(state: State, result: JSON, names: Names, *, has_result: bool) -> Ou
         return Outcome(output, _variables(state.assign, seen))
     if state.result_selector is not None:
         result = state.result_selector.evaluate(names.with_input(result), "ResultSelector")
-    output = _through_paths(state, result, names)
+    watch("afterResultSelector", result)
+    output = _through_paths(state, result, names, watch)
     return Outcome(output, _variables(state.assign, names.with_input(result)))
 
 
-def _through_paths(state: State, result: JSON, names: Names) -> JSON:
+def _through_paths(state: State, result: JSON, names: Names, watch: Watch = unwatched) -> JSON:
     raw = names.input
     combined = raw if state.result_path is None else state.result_path.put(raw, result)
+    watch("afterResultPath", combined)
     if state.output_path is None:
         return {}
     return value_at(state.output_path, names.with_input(combined))
@@ -334,7 +350,9 @@ def items(state: Map, filtered: JSON, names: Names) -> list[JSON]:
     else:
         found, text = _at(state.items, names.with_input(filtered), "ItemsPath"), state.items.text
     if not isinstance(found, list):
-        raise runtime_error(f'Reference path "{text}" must point to array.')
+        # Recorded on AWS: a path into the context loses its first dollar.
+        shown = text[1:] if text.startswith("$$") else text
+        raise runtime_error(f'Reference path "{shown}" must point to array.')
     return found
 
 
@@ -352,8 +370,16 @@ def max_concurrency(state: Map, names: Names) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
+    """How many of a Map's iterations may fail; None is not said."""
+
     count: int | None
     percentage: float | None
+
+    def is_exceeded_by(self, failed: int, total: int) -> bool:
+        """Whether *failed* of *total* are more than is said; never where nothing is."""
+        return (self.count is not None and failed > self.count) or (
+            self.percentage is not None and failed * 100 > self.percentage * total
+        )
 
 
 def tolerance(state: Map, names: Names) -> Tolerance:
@@ -428,37 +454,54 @@ def map_run(state: Map, names: Names) -> dict[str, JSON]:
         "Label": state.label,
         "ExecutionType": state.execution_type,
     }
-    reader, batcher, writer = state.item_reader, state.item_batcher, state.result_writer
-    arguments = "Arguments" if state.query_language == "JSONata" else "Parameters"
-    if reader is None:
+    if state.item_reader is None:
         asked["Items"] = items(state, filtered, names)
     else:
-        asked["ItemReader"] = {
-            "Resource": reader.resource,
-            "Parameters": _evaluated(reader.parameters, seen, f"ItemReader/{arguments}"),
-            "ReaderConfig": dict(reader.config),
-            "MaxItems": max_items(state, seen) or None,
-        }
-    if batcher is not None:
-        limits = {
-            "BatchInput": None
-            if batcher.batch_input is None
-            else batcher.batch_input.evaluate(seen, "ItemBatcher/BatchInput"),
-            "MaxItemsPerBatch": _limit(batcher.max_items_per_batch, seen, "MaxItemsPerBatchPath"),
-            "MaxInputBytesPerBatch": _limit(
-                batcher.max_input_bytes_per_batch, seen, "MaxInputBytesPerBatchPath"
-            ),
-        }
-        asked["ItemBatcher"] = {name: value for name, value in limits.items() if value is not None}
-    if writer is not None:
-        asked["ResultWriter"] = {
-            "Resource": writer.resource,
-            "Parameters": _evaluated(writer.parameters, seen, f"ResultWriter/{arguments}"),
-            "WriterConfig": dict(writer.config),
-        }
+        asked["ItemReader"] = item_reader(state, state.item_reader, seen)
+    if state.item_batcher is not None:
+        asked["ItemBatcher"] = item_batcher(state.item_batcher, seen)
+    if state.result_writer is not None:
+        asked["ResultWriter"] = result_writer(state, state.result_writer, seen)
     if state.item_selector is not None and state.input_path != ROOT:
         asked["Input"] = filtered
     return {name: value for name, value in asked.items() if value is not None}
+
+
+def item_reader(state: Map, reader: ItemReader, names: Names) -> dict[str, JSON]:
+    """What *state*'s *reader* is to read: its Parameters or Arguments evaluated."""
+    return {
+        "Resource": reader.resource,
+        "Parameters": _evaluated(reader.parameters, names, f"ItemReader/{_arguments(state)}"),
+        "ReaderConfig": dict(reader.config),
+        "MaxItems": max_items(state, names) or None,
+    }
+
+
+def item_batcher(batcher: ItemBatcher, names: Names) -> dict[str, JSON]:
+    """How *batcher* groups items: those of its members that are given, evaluated."""
+    limits = {
+        "BatchInput": None
+        if batcher.batch_input is None
+        else batcher.batch_input.evaluate(names, "ItemBatcher/BatchInput"),
+        "MaxItemsPerBatch": _limit(batcher.max_items_per_batch, names, "MaxItemsPerBatchPath"),
+        "MaxInputBytesPerBatch": _limit(
+            batcher.max_input_bytes_per_batch, names, "MaxInputBytesPerBatchPath"
+        ),
+    }
+    return {name: value for name, value in limits.items() if value is not None}
+
+
+def result_writer(state: Map, writer: ResultWriter, names: Names) -> dict[str, JSON]:
+    """Where *state*'s *writer* is to write: its Parameters or Arguments evaluated."""
+    return {
+        "Resource": writer.resource,
+        "Parameters": _evaluated(writer.parameters, names, f"ResultWriter/{_arguments(state)}"),
+        "WriterConfig": dict(writer.config),
+    }
+
+
+def _arguments(state: Map) -> str:
+    return "Arguments" if state.query_language == "JSONata" else "Parameters"
 
 
 def _evaluated(template: Expression | None, names: Names, field: str) -> JSON:

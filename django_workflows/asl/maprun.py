@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from django_workflows.asl import context, values
+from django_workflows.asl.dataflow import Tolerance
 from django_workflows.asl.definition import Map, StateMachine
 from django_workflows.asl.errors import StateError
 from django_workflows.asl.events import TaskStarted
@@ -62,10 +63,7 @@ class MapRun:
             return False
         if count is None and percentage is None:
             return True
-        return bool(
-            (count is not None and failed > count)
-            or (percentage is not None and failed * 100 > percentage * total)
-        )
+        return Tolerance(count, percentage).is_exceeded_by(failed, total)
 
     def inputs(self, items: Iterable[JSON]) -> Iterator[JSON]:
         """The children's inputs: each item after ItemSelector, in batches where asked for.
@@ -74,7 +72,7 @@ class MapRun:
         """
         selected = (self._selected(index, item) for index, item in enumerate(items))
         batcher = self._asked("ItemBatcher")
-        return selected if batcher is None else _batches(batcher, selected)
+        return selected if batcher is None else batches(batcher, selected)
 
     def _selected(self, index: int, item: JSON) -> JSON:
         selector = self.state.item_selector
@@ -118,7 +116,11 @@ def threshold_exceeded() -> StateError:
     )
 
 
-def _batches(batcher: JSON, selected: Iterable[JSON]) -> Iterator[JSON]:
+def batches(batcher: JSON, selected: Iterable[JSON]) -> Iterator[JSON]:
+    """The *selected* items in groups, as `dataflow.item_batcher` has it.
+
+    Raises StateError where one item alone is too large for a batch.
+    """
     most, most_bytes = batcher.get("MaxItemsPerBatch"), batcher.get("MaxInputBytesPerBatch")
     shared = {name: batcher[name] for name in ("BatchInput",) if name in batcher}
     frame = values.size({**shared, "Items": []})
