@@ -283,6 +283,8 @@ class _Drawing:
                 self._end_branch(path, at, Outcome.FAILED, event.error)
             case asl.BranchAborted():
                 self._end_branch(path, at, Outcome.ABORTED)
+            case asl.TaskTaken():
+                pass
             case asl.ExecutionRedriven():
                 self.ended_at = None
                 self._reopen((), at, event.seq)

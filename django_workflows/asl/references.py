@@ -69,3 +69,5 @@ def expressions(holder: object) -> Iterator[Path | Jsonata]:
         case _ if is_dataclass(holder):
             for field in fields(holder):
                 yield from expressions(getattr(holder, field.name))
+        case _:  # a constant: it refers to nothing
+            return

@@ -176,6 +176,7 @@ class Path:
     def _why_not_found(self, document: JSON) -> str:
         """Jayway 2.0.0's words for it."""
         parent = "$"
+        rest = self.steps
         for position, step in enumerate(self.steps):
             rest = self.steps[position:]
             match step:
@@ -237,6 +238,8 @@ def _written(steps: tuple[path_steps.Step, ...]) -> str:
                 text += f"[{index}]"
             case path_steps.Names(names=names):
                 text += "[" + ", ".join(f"'{name}'" for name in names) + "]"
+            case _:
+                raise AssertionError(f"{step} is no step of a definite path")
     return text
 
 
