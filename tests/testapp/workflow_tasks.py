@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from typing import Any
@@ -104,3 +105,12 @@ def huge(input):
 def queue(input, context):
     calls.append((context.resource, input))
     return {"MessageId": "1"}
+
+
+@task("record")
+def record(input, context):
+    """Leaves a line in a file, for tests whose handlers run in other processes."""
+    with open(os.environ["RECORD_CALLS_IN"], "a") as calls_of_all:
+        calls_of_all.write(f"{context.attempt_key}\n")
+    time.sleep(0.01)
+    return input
