@@ -331,6 +331,8 @@ def _action(command: asl.AnyCommand) -> Action:
             return Action.COMPLETE_TASK
         case asl.FailTask():
             return Action.FAIL_TASK
+        case asl.TakeTask():
+            return Action.COMPLETE_TASK
         case asl.Heartbeat():
             return Action.HEARTBEAT
         case asl.FinishWaiting():
