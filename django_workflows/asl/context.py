@@ -46,6 +46,16 @@ def task_token(execution: Execution, task: int) -> str:
     return f"wft.{place}.{base64.urlsafe_b64encode(proof).decode().rstrip('=')}"
 
 
+def gives_token(resource: str) -> bool:
+    """Whether a Task may pass its token on: callbacks and activities, and handlers of the
+    site's own, which may answer later (``PENDING``) without saying so in the resource."""
+    return (
+        resource.endswith(".waitForTaskToken")
+        or not resource.startswith("arn:")
+        or ":activity:" in resource
+    )
+
+
 def read_token(token: str) -> tuple[str, int] | None:
     """The execution id and the task that *token* claims to be for; None where it is no token."""
     match = TOKEN.fullmatch(token)

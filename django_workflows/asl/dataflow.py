@@ -47,6 +47,15 @@ def runtime_error(cause: str) -> StateError:
     return StateError("States.Runtime", cause)
 
 
+def too_large(name: str) -> StateError:
+    """The error of a result or an output, that of *name*, above the limit."""
+    return StateError(
+        "States.DataLimitExceeded",
+        f"The state/task '{name}' returned a result with a size exceeding the maximum number"
+        " of bytes service limit.",
+    )
+
+
 def value_at(path: Path, names: Names) -> JSON:
     """What *path* finds, for the fields that hold one path (InputPath, TimeoutSecondsPath, ...).
 

@@ -213,7 +213,7 @@ def _complete(draft: Draft, path: Path, task: int, output: JSON) -> None:
     if values.exceeds(output, draft.limits.payload_bytes):
         state = _state_of(draft, path)
         name = "lambda" if ":lambda:invoke" in _resource(state) else _resource(state)
-        error = _too_large(name)
+        error = dataflow.too_large(name)
         draft.emit(events.TaskFailed, path, task=task, error=error.name, cause=error.cause)
         return
     draft.emit(events.TaskSucceeded, path, task=task, output=output)
@@ -411,7 +411,7 @@ def _emit_exit(
     catcher: int | None = None,
 ) -> None:
     if values.exceeds(outcome.output, draft.limits.payload_bytes):
-        raise _too_large(state.name)
+        raise dataflow.too_large(state.name)
     draft.emit(
         events.StateExited,
         path,
@@ -431,7 +431,7 @@ def _ask(draft: Draft, path: Path, state: Task, branch: Branch) -> None:
     heartbeat = dataflow.positive_seconds(state.heartbeat_seconds, seen, "HeartbeatSecondsPath")
     asked = dataflow.effective_input(state, names)
     if values.exceeds(asked, draft.limits.payload_bytes):
-        raise _too_large(state.name)
+        raise dataflow.too_large(state.name)
     draft.emit(
         events.TaskStarted,
         path,
@@ -602,14 +602,6 @@ def _end(draft: Draft, path: Path, output: JSON) -> None:
         draft.emit(events.ExecutionSucceeded, (), output=output)
 
 
-def _too_large(name: str) -> StateError:
-    return StateError(
-        "States.DataLimitExceeded",
-        f"The state/task '{name}' returned a result with a size exceeding the maximum number"
-        " of bytes service limit.",
-    )
-
-
 def _located(error: StateError, state: State, branch: Branch) -> StateError:
     """*error* with AWS's opening, where AWS has it: which state, entered at which event."""
     if error.name not in _LOCATED:
@@ -639,7 +631,7 @@ def _names(draft: Draft, path: Path, state: State, input: JSON) -> Names:
     seq = execution.seq + 1
 
     def make_context() -> JSON:
-        token = seq if isinstance(state, Task) and _gives_token(state.resource) else None
+        token = seq if isinstance(state, Task) and context.gives_token(state.resource) else None
         return context.context_object(execution, path, state, task=token)
 
     def make_chance() -> Random:
@@ -652,16 +644,6 @@ def _names(draft: Draft, path: Path, state: State, input: JSON) -> Names:
         chance=make_chance,
         now=draft.at,
         jsonata=draft.limits.jsonata,
-    )
-
-
-def _gives_token(resource: str) -> bool:
-    """Whether a Task may pass its token on: callbacks and activities, and handlers of the
-    site's own, which may answer later (``PENDING``) without saying so in the resource."""
-    return (
-        resource.endswith(".waitForTaskToken")
-        or not resource.startswith("arn:")
-        or ":activity:" in resource
     )
 
 
