@@ -37,6 +37,21 @@ def taken_rule(state: Choice, names: Names) -> ChoiceRule | None:
     return None
 
 
+def way(state: Choice, names: Names) -> tuple[ChoiceRule | None, str]:
+    """The rule that is taken, None for Default, and the state that it leads to.
+
+    Raises StateError: States.Runtime where no rule is true and there is no Default.
+    """
+    rule = taken_rule(state, names)
+    following = rule.next if rule is not None else state.default
+    if following is None:
+        raise StateError(
+            "States.Runtime",
+            "Failed to transition out of the state. The state does not point to a next state.",
+        )
+    return rule, following
+
+
 def holds(test: Test, names: Names) -> bool:
     """Whether *test* is true; And and Or stop at the first that decides.
 

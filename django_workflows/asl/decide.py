@@ -393,12 +393,7 @@ def _exit(draft: Draft, path: Path, state: State, result: JSON, names: Names) ->
 
 def _choose(draft: Draft, path: Path, state: Choice, names: Names) -> None:
     filtered = dataflow.filtered_input(state, names)
-    rule = choice.taken_rule(state, names.with_input(filtered))
-    following = rule.next if rule is not None else state.default
-    if following is None:
-        raise dataflow.runtime_error(
-            "Failed to transition out of the state. The state does not point to a next state."
-        )
+    rule, following = choice.way(state, names.with_input(filtered))
     _emit_exit(draft, path, state, dataflow.chosen_outcome(state, rule, names), following)
 
 
