@@ -18,13 +18,27 @@ from tests.asl.running import Run
 ERRORS = ["Busy", "NoStock", "States.Timeout"]
 PATTERNS = [*ERRORS, "States.ALL", "States.TaskFailed"]
 
+OUTPUTS = [
+    None,
+    {"n": "{% $states.input %}", "at": ["{% $now() %}", "{% $random() %}"]},
+    "{% $states.result %}",
+    "{% $states.input.n %}",
+    {"deep": [{"id": "{% $uuid() %}"}]},
+    "{% $v1 %}",
+    "{% $shuffle([1..5]) %}",
+]
+CONDITIONS = [True, False, "{% $states.input.n = 1 %}", "{% $random() < 0.5 %}", "{% 1 %}"]
+ITEMS = [[1, "{% $states.input %}"], "{% $states.context.items %}", "{% [1..3] %}", "{% 1 %}"]
+
 
 class _Builder:
     """A random machine; names are unique over the whole of it, as the language wants."""
 
-    def __init__(self, draw: random.Random) -> None:
+    def __init__(self, draw: random.Random, language: str = "JSONPath") -> None:
         self.draw = draw
         self.count = 0
+        #: The whole machine's; single states of a JSONPath one may be in JSONata.
+        self.language = language
 
     def name(self) -> str:
         self.count += 1
@@ -32,8 +46,44 @@ class _Builder:
 
     def machine(self, depth: int) -> dict[str, Any]:
         names = [self.name() for _ in range(self.draw.randint(1, 4))]
-        states = {name: self.state(names[index + 1 :], depth) for index, name in enumerate(names)}
+        states = {
+            name: self.any_state(names[index + 1 :], depth) for index, name in enumerate(names)
+        }
         return {"StartAt": names[0], "States": _reachable(names[0], states)}
+
+    def any_state(self, later: list[str], depth: int) -> dict[str, Any]:
+        state = self.state(later, depth)
+        if self.language == "JSONata":
+            return self.in_jsonata(state)
+        if self.draw.random() < 0.2:
+            return {**self.in_jsonata(state), "QueryLanguage": "JSONata"}
+        return state
+
+    def in_jsonata(self, state: dict[str, Any]) -> dict[str, Any]:
+        """*state* with JSONata in place of its paths, and some more of it."""
+        draw = self.draw
+        kind = state["Type"]
+        for field in ("Result", "Parameters", "OutputPath", "ItemsPath"):
+            state.pop(field, None)
+        for rule in state.get("Choices", ()):
+            del rule["Variable"], rule["IsPresent"]
+            rule["Condition"] = draw.choice(CONDITIONS)
+        for catcher in state.get("Catch", ()):
+            del catcher["ResultPath"]
+            catcher["Output"] = draw.choice(OUTPUTS)
+        if kind == "Map":
+            state["Items"] = draw.choice(ITEMS)
+            state["MaxConcurrency"] = draw.choice([0, "{% 1 + 1 %}", "{% -1 %}"])
+        if kind == "Wait":
+            state["Seconds"] = draw.choice([0, "{% 1 + 2 %}", "{% $round($random() * 5) %}"])
+        if kind != "Fail" and draw.random() < 0.5:
+            state["Output"] = draw.choice(OUTPUTS)
+        if kind not in ("Fail", "Succeed") and draw.random() < 0.3:
+            self.count += 1
+            state["Assign"] = {f"v{self.count}": draw.choice(OUTPUTS)}
+        if kind in ("Task", "Parallel") and draw.random() < 0.5:
+            state["Arguments"] = draw.choice(OUTPUTS)
+        return state
 
     def state(self, later: list[str], depth: int) -> dict[str, Any]:
         draw = self.draw
@@ -135,12 +185,14 @@ def _reachable(start: str, states: dict[str, Any]) -> dict[str, Any]:
 
 def machines() -> st.SearchStrategy[dict[str, Any]]:
     return st.builds(
-        lambda draw, timeout: {
-            **_Builder(draw).machine(depth=2),
+        lambda draw, timeout, language: {
+            **_Builder(draw, language).machine(depth=2),
             **({"TimeoutSeconds": timeout} if timeout else {}),
+            "QueryLanguage": language,
         },
         st.randoms(use_true_random=False),
         st.sampled_from([None, None, 8]),
+        st.sampled_from(["JSONPath", "JSONata"]),
     )
 
 

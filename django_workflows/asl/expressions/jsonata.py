@@ -4,6 +4,11 @@ The engine is jlens, and this module is all that knows it: compile, read off wha
 expression refers to, evaluate. Around it: AWS's extra functions, AWS's limits, and
 AWS's words for what goes wrong.
 
+What passes through the engine is JSON as JavaScript has it: numbers are doubles
+(9007199254740993 becomes 9007199254740992, and a number beyond 1.8e308 can't be
+read), and a lone surrogate, which no UTF-8 text can hold, becomes U+FFFD. What no
+expression touches keeps its integers and its surrogates. U+0000 passes as it is.
+
 Source: ASL specification, "Use of JSONata"; AWS, "Transforming data with JSONata";
 the texts of the causes are recorded on AWS.
 """
@@ -80,6 +85,8 @@ def compile_jsonata(text: str) -> Jsonata:
         wrapped = jlens.Expression(f'($states := states; {{"r": ({source}\n)}})')
     except jlens.JlensError as error:
         raise JsonataSyntaxError(f"{error.code}: {error}") from None
+    except UnicodeEncodeError:
+        raise JsonataSyntaxError("An expression can't hold a lone surrogate") from None
     except (ValueError, RecursionError) as error:
         raise JsonataSyntaxError(str(error)) from None
     reads = plain.reads(_BUILT_IN)
@@ -99,6 +106,7 @@ def compile_jsonata(text: str) -> Jsonata:
         variables=frozenset(reads["bindings"].keys() - {"states"} - _BUILT_IN.keys()),
         states=_members(reads["bindings"].get("states")),
         expensive=_EXPENSIVE.search(source) is not None,
+        shuffles="shuffle" in source,
     )
 
 
@@ -130,6 +138,8 @@ class Jsonata:
     states: frozenset[str] | None
     #: Whether it calls a function whose time grows with the square of its input.
     expensive: bool
+    #: Whether it calls the engine's own function that draws.
+    shuffles: bool
 
     def evaluate(self, names: Names, field: str) -> JSON:
         """The value; *field* names the place for the message.
@@ -158,13 +168,14 @@ class Jsonata:
                 {"states": self._states(names)},
                 self._bindings(names),
                 timeout=limits.timeout_seconds,
-                max_depth=limits.depth,
+                max_depth=limits.depth + _WRAPPING,
                 max_array_length=min(limits.array_length, _FEW)
                 if self.expensive
                 else limits.array_length,
                 max_string_length=limits.string_length,
                 max_result_size=limits.result_bytes,
                 now=names.now,
+                seed=names.chance.getrandbits(32) if self.shuffles else None,
             )
         except jlens.JlensError as error:
             # AWS gives its own limits without a code.
@@ -209,6 +220,8 @@ class Jsonata:
         )
 
 
+#: The levels that `compile_jsonata` puts around an expression.
+_WRAPPING = 3
 _LIMIT_CODES = {"D1011", "D1012", "U1001", "U1002", "U1006"}
 #: Functions that jlens runs in time quadratic in their input, without a look at the
 #: clock; 20,000 items take about two seconds.
@@ -393,9 +406,9 @@ def _range(first: Any = None, last: Any = None, step: Any = None, *_: Any) -> JS
     start, end, delta = int(first), int(last), int(step)
     if delta == 0:
         raise ValueError("$range: the step must not be 0")
+    if (end - start) // delta >= 1_000_000:
+        raise ValueError("$range: more than 1000000 numbers are too many")
     numbers = range(start, end + (1 if delta > 0 else -1), delta)
-    if len(numbers) > 1_000_000:
-        raise ValueError(f"$range: {len(numbers)} numbers are too many")
     # A sequence of one is that one, as everywhere in JSONata (recorded on AWS).
     return numbers[0] if len(numbers) == 1 else list(numbers)
 
