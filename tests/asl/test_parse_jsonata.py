@@ -7,7 +7,7 @@ import pytest
 
 from django_workflows.asl.definition import Condition
 from django_workflows.asl.expressions.jsonata import Jsonata, JsonataTemplate
-from django_workflows.asl.parse import parse
+from django_workflows.asl.parse import check, parse
 from tests.asl.parsing import (
     PASS,
     SUCCEED,
@@ -428,3 +428,158 @@ def test_all_wrong_expressions_are_said_at_once():
         "/States/S/Arguments/2/b",
         "/States/S/Output",
     ]
+
+
+# --- What is probably not meant ---
+
+
+def warnings_of(definition):
+    problems = check(definition)
+    assert {problem.severity for problem in problems} <= {"WARNING"}
+    assert parse(definition)
+    return [(problem.code, problem.pointer, problem.message) for problem in problems]
+
+
+def test_a_variable_that_nothing_assigns_is_warned_of():
+    [warning] = warnings_of(
+        in_jsonata(
+            {"Type": "Pass", "Assign": {"total": 1}, "Next": "T"},
+            T={**PASS, "Output": {"a": ["{% $totl + 1 %}"]}},
+        )
+    )
+
+    assert warning == (
+        "UNASSIGNED_VARIABLE",
+        "/States/T/Output/a/0",
+        "no state assigns the variable 'totl' where '{% $totl + 1 %}' could see it"
+        " (did you mean 'total'?)",
+    )
+
+
+def test_one_in_a_path_is_too():
+    [warning] = warnings_of(one({**PASS, "Parameters": {"a.$": "States.Array($x.y, $.x)"}}))
+
+    assert warning[:2] == ("UNASSIGNED_VARIABLE", "/States/S")
+    assert "'x' where '$x.y'" in warning[2]
+
+
+@pytest.mark.parametrize(
+    "assigning",
+    [
+        {"Type": "Pass", "Assign": {"x": 1}, "Next": "T"},
+        choice({"Condition": True, "Assign": {"x": 1}}),
+        {
+            "Type": "Task",
+            "Resource": "work",
+            "Catch": [{**CATCH, "Assign": {"x": 1}}],
+            "Next": "T",
+        },
+    ],
+)
+@pytest.mark.parametrize(
+    "reading",
+    [
+        {**PASS, "Output": "{% $x %}"},
+        a_map(ItemProcessor=machine(Item={**PASS, "Output": "{% $x %}"})),
+    ],
+)
+def test_one_that_any_state_here_or_around_assigns_is_not(assigning, reading):
+    assert warnings_of(in_jsonata(assigning, T=reading)) == []
+
+
+def test_the_children_of_a_distributed_map_see_no_variables_of_their_parent():
+    inner = {**machine(Item={**PASS, "Output": "{% $x %}"})}
+    inner["ProcessorConfig"] = {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
+    definition = in_jsonata(
+        {"Type": "Pass", "Assign": {"x": 1}, "Next": "T"}, T=a_map(ItemProcessor=inner)
+    )
+
+    assert [warning[:2] for warning in warnings_of(definition)] == [
+        ("UNASSIGNED_VARIABLE", "/States/T/ItemProcessor/States/Item/Output")
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{% ($x := 1; $x) %}", "{% function($x){$x}(1) %}", "{% $sum([1]) %}", "{% $uuid() %}"],
+)
+def test_names_of_an_expression_s_own_and_of_functions_are_not(text):
+    assert warnings_of(in_jsonata({**PASS, "Output": text})) == []
+
+
+RESULT, ERROR = "{% $states.result %}", "{% $states.errorOutput.Cause %}"
+
+
+@pytest.mark.parametrize(
+    ("state", "places"),
+    [
+        (task(Output=RESULT, Assign={"x": [RESULT]}), []),
+        (a_map(Output=RESULT), []),
+        (task(Catch=[{**CATCH, "Output": ERROR, "Assign": {"x": ERROR}}]), []),
+        (task(Arguments=RESULT), ["/Arguments"]),
+        (task(Output=ERROR), ["/Output"]),
+        (task(Catch=[{**CATCH, "Output": RESULT}]), ["/Catch/0/Output"]),
+        ({**PASS, "Output": RESULT}, ["/Output"]),
+        (a_map(Items=RESULT), ["/Items"]),
+        (
+            choice({"Condition": RESULT, "Output": ERROR}),
+            ["/Choices/0/Condition", "/Choices/0/Output"],
+        ),
+        ({**PASS, "Output": "{% $states.inputs %}"}, ["/Output"]),
+    ],
+)
+def test_a_member_that_states_never_has_there_is_warned_of(state, places):
+    leads_to = {"T": PASS} if "Catch" in state or "Choices" in state else {}
+    warnings = warnings_of(in_jsonata(state, **leads_to))
+
+    assert [warning[:2] for warning in warnings] == [
+        ("ALWAYS_UNDEFINED", f"/States/S{place}") for place in places
+    ]
+
+
+def test_the_warning_says_what_states_has():
+    [warning] = warnings_of(in_jsonata(task(Output="{% $states.inputs & $states.context.a %}")))
+
+    assert warning[2] == (
+        "$states has no 'inputs' here, it has context, input and result (did you mean 'input'?)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "place"),
+    [
+        ({**PASS, "QueryLanguage": "JSONata", "Output": {"a.$": "b"}}, "/Output/a.$"),
+        ({**PASS, "QueryLanguage": "JSONata", "Output": ["$.a.b"]}, "/Output/0"),
+        ({**PASS, "QueryLanguage": "JSONata", "Output": "States.UUID()"}, "/Output"),
+        ({**PASS, "Parameters": {"a": ["x", {"b": "{% 1 %}"}]}}, "/Parameters/a/1/b"),
+        ({**PASS, "Assign": {"a": "{% 1 %}"}}, "/Assign/a"),
+    ],
+)
+def test_an_expression_in_the_other_language_is_warned_of(state, place):
+    assert [warning[:2] for warning in warnings_of(one(state))] == [
+        ("OTHER_QUERY_LANGUAGE", f"/States/S{place}")
+    ]
+
+
+def test_of_what_is_refused_nothing_else_is_said():
+    definition = in_jsonata(task(Parameters={"a.$": "$.a"}, Output=BAD))
+
+    assert [problem.severity for problem in check(definition)] == ["ERROR", "ERROR"]
+
+
+# --- Variables ---
+
+
+def test_a_branch_may_assign_what_a_catch_around_it_assigns():
+    branch = machine(In={**PASS, "Assign": {"x": 1}})
+    state = {"Type": "Parallel", "Branches": [branch], "Catch": [{**CATCH, "Assign": {"x": 2}}]}
+
+    assert read({**state, "End": True}, T=PASS)
+    assert places(in_jsonata({**state, "Assign": {"x": 2}, "End": True}, T=PASS)) == [
+        "/States/S/Branches/0/States/In/Assign/x"
+    ]
+
+
+@pytest.mark.parametrize("name", ["x.$", "x.y", "states", "1x", "_x", "x-y", "x" * 81, ""])
+def test_a_variable_has_a_name_that_expressions_can_say(name):
+    assert places(in_jsonata({**PASS, "Assign": {name: 1}})) == [f"/States/S/Assign/{name}"]

@@ -4,6 +4,7 @@ import copy
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,7 +15,10 @@ from tests.asl.parsing import machine
 
 ANY_TEXT = st.text(st.characters(codec=None), max_size=8)
 NAMES = st.sampled_from(
-    ["Type", "Next", "End", "States", "StartAt", "a.$", "a", "a/b~c", "", "$.x", "Choices"]
+    (
+        *("Type", "Next", "End", "States", "StartAt", "a.$", "a", "a/b~c", "", "$.x", "Choices"),
+        *("QueryLanguage", "Output", "Arguments", "Assign", "Condition", "Items"),
+    )
 )
 SCALARS = (
     st.none()
@@ -23,6 +27,7 @@ SCALARS = (
     | st.floats(allow_nan=False, allow_infinity=False)
     | ANY_TEXT
     | st.sampled_from(["Pass", "Task", "$.a", "$$", "$..a", "States.UUID()", "Work", "JSONata"])
+    | st.sampled_from(["{% $states.input.a %}", "{% 1 + %}", "{% a %}", "{%", "%}", "{% $x %}"])
 )
 ANY_JSON = st.recursive(
     SCALARS,
@@ -97,6 +102,83 @@ VALID = machine(
 )
 
 
+JSONATA_CATCH = [
+    {
+        "ErrorEquals": ["States.ALL"],
+        "Next": "Stop",
+        "Output": "{% $states.errorOutput %}",
+        "Assign": {"e": "{% $states.errorOutput.Cause %}"},
+    }
+]
+#: The same in JSONata.
+VALID_JSONATA = {
+    "QueryLanguage": "JSONata",
+    **machine(
+        Look={
+            "Type": "Choice",
+            "Choices": [
+                {
+                    "Condition": "{% $states.input.n > 1 %}",
+                    "Output": {"a": ["{% $states.input.a %}", 1]},
+                    "Assign": {"n": "{% $states.input.n %}"},
+                    "Next": "Work",
+                },
+                {"Condition": False, "Next": "Rest"},
+            ],
+            "Default": "Fan",
+        },
+        Work={
+            "Type": "Task",
+            "Resource": "arn:aws:states:::sqs:sendMessage",
+            "Arguments": {"a": "{% $states.input.x %}", "b": [{"c": "{% 'x' & $n %}"}]},
+            "Output": "{% $states.result.id %}",
+            "TimeoutSeconds": "{% $n * 30 %}",
+            "HeartbeatSeconds": 5,
+            "Credentials": {"RoleArn": "{% $states.input.role %}"},
+            "Assign": {"total": "{% $sum($states.result.prices) %}"},
+            "Retry": RETRY,
+            "Catch": JSONATA_CATCH,
+            "Next": "Rest",
+        },
+        Rest={"Type": "Wait", "Seconds": "{% $states.input.s %}", "Next": "Sleep"},
+        Sleep={"Type": "Wait", "Timestamp": "{% $now() %}", "Output": {}, "Next": "Fan"},
+        Fan={
+            "Type": "Parallel",
+            "Arguments": {"x": "{% $states.context.Execution.Id %}"},
+            "Branches": [
+                machine(A={"Type": "Pass", "Output": {"x": "{% $random() %}"}, "End": True}),
+                machine(B={"Type": "Succeed", "Output": "{% $states.input.b %}"}),
+            ],
+            "Next": "Each",
+        },
+        Each={
+            "Type": "Map",
+            "Items": [1, "{% $states.input.items[price > 3] %}"],
+            "ItemSelector": {"v": "{% $states.context.Map.Item.Value %}"},
+            "ItemReader": {
+                "Resource": "files",
+                "Arguments": {"Key": "{% $states.input.key %}"},
+                "ReaderConfig": {"InputType": "JSON", "MaxItems": "{% 5 %}"},
+            },
+            "ItemBatcher": {
+                "MaxItemsPerBatch": "{% 5 %}",
+                "BatchInput": {"day": "{% $states.input.day %}"},
+            },
+            "ResultWriter": {"Resource": "files", "Arguments": {"Prefix": "{% 'out' %}"}},
+            "ToleratedFailurePercentage": "{% 5 %}",
+            "MaxConcurrency": "{% $states.input.many %}",
+            "ItemProcessor": {
+                **machine(Item={"Type": "Pass", "End": True}),
+                "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+            },
+            "Catch": JSONATA_CATCH,
+            "End": True,
+        },
+        Stop={"Type": "Fail", "Error": "Stopped", "Cause": "{% $string($e) %}"},
+    ),
+}
+
+
 def places_in(document: Any, at: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
     """The way to every value in *document* but itself."""
     members = (
@@ -109,14 +191,12 @@ def places_in(document: Any, at: tuple[str | int, ...] = ()) -> list[tuple[str |
     return [place for key, item in members for place in [(*at, key), *places_in(item, (*at, key))]]
 
 
-PLACES = places_in(VALID)
-
-
 @st.composite
 def almost_valid(draw: st.DrawFn) -> Any:
     """A definition with one to three members deleted, changed, renamed or added."""
-    document = copy.deepcopy(VALID)
-    for place in draw(st.lists(st.sampled_from(PLACES), min_size=1, max_size=3)):
+    document = copy.deepcopy(draw(st.sampled_from([VALID, VALID_JSONATA])))
+    places = st.sampled_from(places_in(document))
+    for place in draw(st.lists(places, min_size=1, max_size=3)):
         holder = document
         try:
             for key in place[:-1]:
@@ -132,7 +212,7 @@ def almost_valid(draw: st.DrawFn) -> Any:
         elif isinstance(holder, list):
             holder.append(copy.deepcopy(value))
         elif change == "repeat":
-            other = draw(st.sampled_from(PLACES))
+            other = draw(places)
             holder[str(other[-1])] = copy.deepcopy(value)
         else:
             holder[draw(NAMES | ANY_TEXT)] = draw(ANY_JSON) if change == "add" else value
@@ -184,9 +264,10 @@ def check_all(document: Any) -> None:
         assert rest.startswith((as_value, as_name))
 
 
-def test_the_definition_that_the_others_are_made_from_is_right():
-    assert outcome(VALID) == ()
-    assert check(VALID) == []
+@pytest.mark.parametrize("definition", [VALID, VALID_JSONATA], ids=["JSONPath", "JSONata"])
+def test_the_definition_that_the_others_are_made_from_is_right(definition):
+    assert outcome(definition) == ()
+    assert check(definition) == []
 
 
 @given(almost_valid())
@@ -211,7 +292,7 @@ def test_any_text_is_read_or_refused(text):
 @given(st.data())
 @settings(max_examples=150, deadline=None)
 def test_any_damaged_text_is_read_or_refused(data):
-    text = json.dumps(VALID, indent=1)
+    text = json.dumps(data.draw(st.sampled_from([VALID, VALID_JSONATA])), indent=1)
     start = data.draw(st.integers(0, len(text)))
     end = data.draw(st.integers(start, min(len(text), start + 40)))
     insert = data.draw(st.sampled_from(["", "{", "}", "[", "]", ",", '"', "\\", "NaN", "1e999"]))

@@ -74,7 +74,8 @@ def _read(definition: object, type: MachineType) -> tuple[Reader, Source, StateM
 
 
 def _problems(reader: Reader, source: Source) -> list[Problem]:
+    refused = {problem.pointer for problem in reader.report.problems}
     for scope in reader.scopes:
-        hints.check(scope, reader.report)
+        hints.check(scope, reader.report, refused)
     problems = located(reader.report, source.text)
     return in_document_order(problems, source.document)

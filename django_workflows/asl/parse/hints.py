@@ -1,4 +1,7 @@
-"""What is allowed and yet probably not meant: AWS's warnings.
+"""What is allowed and yet probably not meant: AWS's warnings, and some of ours.
+
+Ours are of what AWS only finds when it runs: a variable that nothing assigns, a
+member that ``$states`` never has there, an expression in the other language.
 
 Source: AWS API, ValidateStateMachineDefinition, the codes of its warnings.
 """
@@ -6,20 +9,33 @@ Source: AWS API, ValidateStateMachineDefinition, the codes of its warnings.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
+from django_workflows.asl.expressions.jsonata import (
+    Jsonata,
+    JsonataSyntaxError,
+    compile_jsonata,
+    is_jsonata,
+)
+from django_workflows.asl.expressions.jsonpath import Path
+from django_workflows.asl.parse import variables
 from django_workflows.asl.parse.fields import STATE_FIELDS, STATE_TYPES
 from django_workflows.asl.parse.machine import Scope
 from django_workflows.asl.parse.report import (
+    ALWAYS_UNDEFINED,
     NO_DOLLAR,
     NO_PATH,
+    OTHER_QUERY_LANGUAGE,
     PASS_RESULT_IS_STATIC,
+    UNASSIGNED_VARIABLE,
     Report,
+    listed,
     shown,
     step,
 )
 from django_workflows.asl.parse.rules import PATH_OPERATORS
+from django_workflows.asl.references import expressions
 from django_workflows.asl.values import JSON
 
 _LOOKS_LIKE_A_PATH: Final = re.compile(r"\$\$?[.\[]\S.*", re.DOTALL)
@@ -31,27 +47,117 @@ _TEMPLATES: Final = frozenset(
 _HAVE_A_PATH_FORM: Final = frozenset(PATH_OPERATORS.values()) | {"Error", "Cause"}
 
 
-def check(scope: Scope, report: Report) -> None:
-    """Warn of what is probably not meant in the states of one machine."""
+def check(scope: Scope, report: Report, refused: Collection[str]) -> None:
+    """Warn of what is probably not meant in the states of one machine.
+
+    Nothing is said of what is *refused*: the pointers of the errors.
+    """
+    visible = variables.visible_in(scope)
     for name, state in scope.states.items():
-        if not isinstance(state, dict) or state.get("QueryLanguage") == "JSONata":
+        if not isinstance(state, dict) or state.get("Type") not in STATE_TYPES:
             continue
         pointer = f"{scope.pointer}/States{step(name)}"
-        kind = state.get("Type")
-        if kind not in STATE_TYPES:
+        before = len(report.problems)
+        language = scope.language_of(state)
+        allowed = STATE_FIELDS[state["Type"], language]
+        members = {it: state[it] for it in state if it in allowed}
+        if language == "JSONata":
+            _check_jsonata(members, pointer, visible, report)
+        else:
+            _check_jsonpath(members, pointer, report)
+            for path in expressions(scope.read.get(name)):
+                if isinstance(path, Path) and path.variable:
+                    _check_variable(path.variable, path.text, visible, pointer, report)
+        report.problems[before:] = [
+            problem
+            for problem in report.problems[before:]
+            if not _is_within(problem.pointer, refused, pointer)
+        ]
+
+
+def _is_within(place: str, refused: Collection[str], state: str) -> bool:
+    """Whether *place*, or what holds it inside of *state*, is refused."""
+    while len(place) > len(state):
+        if place in refused:
+            return True
+        place = place.rpartition("/")[0]
+    return False
+
+
+def _check_variable(name: str, text: str, visible: set[str], pointer: str, report: Report) -> None:
+    if name not in visible:
+        hint = report.did_you_mean(name, visible)[1]
+        report.warning(
+            pointer,
+            f"no state assigns the variable {shown(name)} where {shown(text)} could see it{hint}",
+            code=UNASSIGNED_VARIABLE,
+        )
+
+
+# --- JSONata ---
+
+#: What ``$states`` has everywhere.
+_IN_STATES: Final = frozenset({"input", "context"})
+
+
+def _check_jsonata(
+    members: dict[str, JSON], pointer: str, visible: set[str], report: Report
+) -> None:
+    for name, value in members.items():
+        if name in ("Branches", "ItemProcessor", "Comment"):
             continue
-        allowed = STATE_FIELDS[kind, "JSONPath"]
-        _check_holder({it: state[it] for it in state if it in allowed}, pointer, report)
-        for member in ("ItemReader", "ItemBatcher", "ResultWriter"):
-            if member in allowed and isinstance(state.get(member), dict):
-                _check_holder(state[member], f"{pointer}/{member}", report)
-        if kind == "Pass" and "Result" in state:
-            _check_result(state["Result"], f"{pointer}/Result", report)
-        for member in ("Choices", "Catch"):
-            entries = state.get(member)
-            for index, entry in enumerate(entries if isinstance(entries, list) else ()):
-                for where, rule in _with_nested_rules(entry, f"{pointer}/{member}/{index}"):
-                    _check_holder(rule, where, report)
+        place = pointer + step(name)
+        has = _IN_STATES
+        if name == "Catch":
+            has |= {"errorOutput"}
+        elif name in ("Output", "Assign") and members["Type"] in ("Task", "Parallel", "Map"):
+            has |= {"result"}
+        for where, member, item in [(place, "", value), *_members(value, place, arrays=True)]:
+            if is_jsonata(item):
+                _check_expression(item, where, has, visible, report)
+            elif member.endswith(".$") or _is_dynamic(item):
+                what = member if member.endswith(".$") else item
+                report.warning(
+                    where,
+                    f"{shown(what)} is taken as it stands: this state is in JSONata, where a value"
+                    " is evaluated that begins with '{%' and ends with '%}'",
+                    code=OTHER_QUERY_LANGUAGE,
+                )
+
+
+def _check_expression(
+    text: str, pointer: str, has: frozenset[str], visible: set[str], report: Report
+) -> None:
+    try:
+        expression: Jsonata = compile_jsonata(text)
+    except JsonataSyntaxError:
+        return  # reported already
+    for name in sorted(expression.variables):
+        _check_variable(name, text, visible, pointer, report)
+    for member in sorted((expression.states or frozenset()) - has):
+        hint = report.did_you_mean(member, has)[1]
+        report.warning(
+            pointer,
+            f"$states has no {shown(member)} here, it has {listed(sorted(has), 'and')}{hint}",
+            code=ALWAYS_UNDEFINED,
+        )
+
+
+# --- JSONPath ---
+
+
+def _check_jsonpath(members: dict[str, JSON], pointer: str, report: Report) -> None:
+    _check_holder(members, pointer, report)
+    for name in ("ItemReader", "ItemBatcher", "ResultWriter"):
+        if isinstance(members.get(name), dict):
+            _check_holder(members[name], f"{pointer}/{name}", report)
+    if "Result" in members:
+        _check_result(members["Result"], f"{pointer}/Result", report)
+    for name in ("Choices", "Catch"):
+        entries = members.get(name)
+        for index, entry in enumerate(entries if isinstance(entries, list) else ()):
+            for where, rule in _with_nested_rules(entry, f"{pointer}/{name}/{index}"):
+                _check_holder(rule, where, report)
 
 
 def _check_holder(holder: dict[str, JSON], pointer: str, report: Report) -> None:
@@ -63,6 +169,13 @@ def _check_holder(holder: dict[str, JSON], pointer: str, report: Report) -> None
                     f"{shown(value)} looks like a path or a function call but is taken as it"
                     f" stands: name the field {shown(member + '.$')} to have it evaluated",
                     code=NO_DOLLAR,
+                )
+            elif is_jsonata(value):
+                report.warning(
+                    where,
+                    f"{shown(value)} is taken as it stands: this state is in JSONPath"
+                    " (give it 'QueryLanguage': 'JSONata' to have it evaluated)",
+                    code=OTHER_QUERY_LANGUAGE,
                 )
     for name in holder.keys() & _HAVE_A_PATH_FORM:
         if _is_dynamic(holder[name]):
@@ -88,8 +201,11 @@ def _check_result(result: JSON, pointer: str, report: Report) -> None:
             )
 
 
-def _members(value: JSON, pointer: str) -> Iterator[tuple[str, str, JSON]]:
-    """Every member of every object in *value*: where it is, its name, its value."""
+def _members(value: JSON, pointer: str, *, arrays: bool = False) -> Iterator[tuple[str, str, JSON]]:
+    """Every member of every object in *value*: where it is, its name, its value.
+
+    With ``arrays``, the elements of arrays too, without a name.
+    """
     stack = [(value, pointer)]
     while stack:
         node, here = stack.pop()
@@ -99,7 +215,11 @@ def _members(value: JSON, pointer: str) -> Iterator[tuple[str, str, JSON]]:
                 yield where, name, item
                 stack.append((item, where))
         elif isinstance(node, list):
-            stack.extend((item, f"{here}/{index}") for index, item in enumerate(node))
+            for index, item in enumerate(node):
+                where = f"{here}/{index}"
+                if arrays:
+                    yield where, "", item
+                stack.append((item, where))
 
 
 def _with_nested_rules(rule: JSON, pointer: str) -> Iterator[tuple[str, dict[str, JSON]]]:

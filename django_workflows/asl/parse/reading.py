@@ -254,6 +254,7 @@ class Fields:
                 "Value is not a Reference Path: the result can only be put into the state's"
                 f" input, so it must begin with '$.', found {shown(path.text)}",
             )
+            return None
         return path
 
     def template(self, name: str, *, must_be_object: bool = False) -> Expression | None:

@@ -29,7 +29,7 @@ NO_PATH = "NO_PATH"
 PASS_RESULT_IS_STATIC = "PASS_RESULT_IS_STATIC"  # noqa: S105 (no password)
 UNASSIGNED_VARIABLE = "UNASSIGNED_VARIABLE"
 ALWAYS_UNDEFINED = "ALWAYS_UNDEFINED"
-LITERAL_IN_THIS_LANGUAGE = "LITERAL_IN_THIS_LANGUAGE"
+OTHER_QUERY_LANGUAGE = "OTHER_QUERY_LANGUAGE"
 
 #: How many names all suggestions of one report may be compared with. Comparing
 #: is slow, and ten thousand wrong names among ten thousand must still end soon.

@@ -53,9 +53,14 @@ def _assigned_outside(name: str, scope: Scope, assigned: dict[int, dict[str, str
     return None
 
 
-def assigned_in(scope: Scope) -> set[str]:
-    """The variables that the states of *scope* may assign."""
-    return {name for _, name, _ in _assignments(scope)}
+def visible_in(scope: Scope) -> set[str]:
+    """The variables that the states of *scope* may see: what they assign, and those around."""
+    visible: set[str] = set()
+    around: Scope | None = scope
+    while around is not None:
+        visible.update(name for _, name, _ in _assignments(around))
+        around = around.outer
+    return visible
 
 
 def _assignments(scope: Scope) -> Iterator[tuple[str, str, bool]]:
