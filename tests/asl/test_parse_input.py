@@ -111,7 +111,10 @@ def test_anything_else_is_refused(value, found):
     [
         ("not a definition", 1, 1, "expecting value"),
         ('{"StartAt": "A"\n "States": {}}', 2, 2, "',' delimiter"),
-        ('{"StartAt": "A",\n}', 2, 1, "double quotes"),
+        ('{"StartAt": "A",\n}', 1, 16, "illegal trailing comma before end of object"),
+        ('{"a": [1, \n ]}', 1, 9, "illegal trailing comma before end of array"),
+        ('{"a": 1, b: 2}', 1, 10, "double quotes"),
+        ('{"a": ,}', 1, 7, "expecting value"),
         ('{"a": 1} {"b": 2}', 1, 10, "extra data"),
         ('{"a": "tab\there"}', 1, 11, "control character"),
         ('{"a": "\\x"}', 1, 8, "escape"),

@@ -139,7 +139,7 @@ def test_a_wrong_expression_is_reported_with_its_place(source, place, field, rea
     assert suffix == place
     assert message.startswith(
         f"The value for the field '{field}' must be a valid JSONPath"
-        " or a valid intrinsic function call ("
+        " or a valid intrinsic function call: "
     )
     assert reason in message
     assert template.paths == ()

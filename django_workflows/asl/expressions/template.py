@@ -154,7 +154,7 @@ def _compile_slot(key: str, item: JSON, place: str, report: Callable[[str, str],
     report(
         place,
         f"The value for the field '{key}' must be a valid JSONPath"
-        f" or a valid intrinsic function call ({problem})",
+        f" or a valid intrinsic function call: {problem}",
     )
     return _Static(None)
 

@@ -16,7 +16,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 from django_workflows.asl.errors import Problem
 from django_workflows.asl.parse.report import (
@@ -142,7 +142,8 @@ def _load(text: str, report: Report) -> tuple[dict[str, JSON] | None, bool]:
             parse_float=hooks.fraction,
             parse_constant=hooks.constant,
         )
-    except json.JSONDecodeError as error:
+    except json.JSONDecodeError as raised:
+        error = _as_newer_pythons_say(raised)
         report.error(
             "",
             f"Definition must be valid JSON: {error.msg[:1].lower()}{error.msg[1:]}",
@@ -162,6 +163,23 @@ def _load(text: str, report: Report) -> tuple[dict[str, JSON] | None, bool]:
         report.error("", f"{_NOT_AN_OBJECT}, found {shown(document)}")
         return None, True
     return document, True
+
+
+_BEHIND_A_TRAILING_COMMA: Final = {
+    ("Expecting property name enclosed in double quotes", "}"): "object",
+    ("Expecting value", "]"): "array",
+}
+
+
+def _as_newer_pythons_say(error: json.JSONDecodeError) -> json.JSONDecodeError:
+    """*error*, which before Python 3.13 points behind a trailing comma, not at it."""
+    expected = (error.msg, error.doc[error.pos : error.pos + 1])
+    before = error.doc[: error.pos].rstrip(" \t\r\n")
+    what = _BEHIND_A_TRAILING_COMMA.get(expected)
+    if what is None or not before.endswith(","):
+        return error
+    message = f"Illegal trailing comma before end of {what}"
+    return json.JSONDecodeError(message, error.doc, len(before) - 1)
 
 
 def _report_depth(text: str, report: Report) -> bool:
