@@ -12,7 +12,7 @@ Rule 3: StateError is caught here, in `_attempt`, and becomes a StateFailed even
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -82,6 +82,10 @@ class Limits:
 
     #: For inputs, outputs and results, each, in bytes of UTF-8. AWS: 262,144.
     payload_bytes: int = values.MAX_PAYLOAD_BYTES
+    #: What one Assign may hold, and so one variable. AWS: 262,144.
+    assign_bytes: int = values.MAX_PAYLOAD_BYTES
+    #: All variables that a state can see. AWS: 10,485,760, for a whole execution.
+    variables_bytes: int = 10_485_760
     #: Events in one execution, the guard against a loop that never waits. AWS: 25,000.
     history_events: int = 250_000
     jsonata: JsonataLimits = DEFAULT_JSONATA_LIMITS
@@ -407,6 +411,8 @@ def _emit_exit(
 ) -> None:
     if values.exceeds(outcome.output, draft.limits.payload_bytes):
         raise dataflow.too_large(state.name)
+    if outcome.variables:
+        _check_variables(draft, path, state, outcome.variables)
     draft.emit(
         events.StateExited,
         path,
@@ -416,6 +422,26 @@ def _emit_exit(
         variables=outcome.variables or None,
         catcher=catcher,
     )
+
+
+def _check_variables(draft: Draft, path: Path, state: State, assigned: Mapping[str, JSON]) -> None:
+    limits = draft.limits
+    if values.exceeds(assigned, limits.assign_bytes):
+        raise StateError(
+            "States.DataLimitExceeded",
+            f"The variables assigned by the state '{state.name}' exceed the maximum number of"
+            f" bytes of one Assign ({limits.assign_bytes}).",
+        )
+    visible = {**draft.execution.visible_variables(path), **assigned}
+    # Few of them can't be too large together, and measuring them is not free.
+    if len(visible) * limits.assign_bytes <= limits.variables_bytes:
+        return
+    if values.exceeds(visible, limits.variables_bytes):
+        raise StateError(
+            "States.DataLimitExceeded",
+            f"With those assigned by the state '{state.name}', the variables exceed the maximum"
+            f" number of bytes ({limits.variables_bytes}).",
+        )
 
 
 def _ask(draft: Draft, path: Path, state: Task, branch: Branch) -> None:
