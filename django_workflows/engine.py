@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import threading
 import uuid
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -82,7 +84,9 @@ def load(execution_id: uuid.UUID) -> asl.Execution:
 
     Raises models.Execution.DoesNotExist where there is none.
     """
-    return _load(execution_id)[0]
+    snapshot = models.Snapshot.objects.filter(execution=execution_id).first()
+    state = asl.Execution() if snapshot is None else decode_execution(json.loads(snapshot.state))
+    return _followed(execution_id, state)
 
 
 def log(execution_id: uuid.UUID) -> list[asl.AnyEvent]:
@@ -91,19 +95,70 @@ def log(execution_id: uuid.UUID) -> list[asl.AnyEvent]:
     return [row.read() for row in rows.iterator()]
 
 
-def _load(execution_id: uuid.UUID) -> tuple[asl.Execution, int]:
-    """The execution, and the event that its snapshot was taken at (0 for no snapshot)."""
-    snapshot = models.Snapshot.objects.filter(execution=execution_id).first()
-    state = asl.Execution() if snapshot is None else decode_execution(json.loads(snapshot.state))
-    taken_at = state.seq
-    tail = models.Event.objects.filter(execution=execution_id, seq__gt=taken_at).order_by("seq")
+def _followed(execution_id: uuid.UUID, state: asl.Execution) -> asl.Execution:
+    """*state*, and what has happened since."""
+    tail = models.Event.objects.filter(execution=execution_id, seq__gt=state.seq).order_by("seq")
     try:
         state = asl.fold((row.read() for row in tail), state)
     except ValueError as error:
         raise CorruptLog(f"execution {execution_id}: {error}") from error
     if not state.seq:
         raise models.Execution.DoesNotExist(f"there is no execution {execution_id}")
-    return state, taken_at
+    return state
+
+
+def _beginning(execution_id: uuid.UUID) -> asl.Execution:
+    """The execution after its first event: enough for who it is, and for its tokens."""
+    first = models.Event.objects.filter(execution=execution_id, seq=1).first()
+    if first is None:
+        raise models.Execution.DoesNotExist(f"there is no execution {execution_id}")
+    return asl.fold([first.read()])
+
+
+class _Memory:
+    """The executions that this process changed last, so as not to read them again.
+
+    A Map of ten thousand iterations is large to read for each answer. What is kept
+    was committed, is read by nobody else, and is brought up to date by the events
+    that others have added since.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[uuid.UUID, tuple[asl.Execution, datetime]] = OrderedDict()
+
+    def recall(self, row: models.Execution) -> asl.Execution | None:
+        """The execution that *row* stands for, or an earlier state of it."""
+        with self._lock:
+            state, updated_at = self._kept.get(row.pk, (None, None))
+        # A database that was set back, under a process that goes on.
+        if state is None or state.seq > row.seq:
+            return None
+        if state.seq == row.seq and updated_at != row.updated_at:
+            return None
+        return state
+
+    def keep(self, row: models.Execution, state: asl.Execution) -> None:
+        # A copy: asking a shared one for its next moment would tidy its heap of timers.
+        kept = state.copy(), row.updated_at
+        with self._lock:
+            self._kept.pop(row.pk, None)
+            if state.is_running:
+                self._kept[row.pk] = kept
+            while len(self._kept) > self._size:
+                self._kept.popitem(last=False)
+
+
+_memory = _Memory(32)
+
+
+def _recalled(row: models.Execution) -> asl.Execution:
+    """The execution that the locked *row* stands for."""
+    state = _memory.recall(row)
+    if state is None:
+        return load(row.pk)
+    return state if state.seq == row.seq else _followed(row.pk, state)
 
 
 # -- starting ----------------------------------------------------------------------------
@@ -302,7 +357,7 @@ def heartbeat_by_token(token: str, *, at: datetime | None = None) -> Sent:
 
 def token_of(task: models.Task) -> str:
     """The token that answers *task*: a secret, for whoever is to answer it."""
-    return asl.task_token(load(task.execution_id), task.seq)
+    return asl.task_token(_beginning(task.execution_id), task.seq)
 
 
 def _by_token(token: str, command: Callable[[int], asl.AnyCommand], at: datetime | None) -> Sent:
@@ -314,7 +369,7 @@ def _by_token(token: str, command: Callable[[int], asl.AnyCommand], at: datetime
     try:
         execution_id = uuid.UUID(place)
         # Before anything is locked: who only guesses must not keep others waiting.
-        genuine = asl.is_token_of(load(execution_id), token)
+        genuine = asl.is_token_of(_beginning(execution_id), token)
     except (ValueError, models.Execution.DoesNotExist):
         raise forged from None
     if not genuine:
@@ -367,7 +422,7 @@ def _obey(
     at: datetime | None,
     claim: Claim | None = None,
 ) -> Sent:
-    state, taken_at = _load(row.pk)
+    state = _recalled(row)
     if state.seq != row.seq:
         raise CorruptLog(f"execution {row.pk}: {row.seq} events are counted, {state.seq} stored")
     at = _moment(row, at)
@@ -375,7 +430,7 @@ def _obey(
     if isinstance(command, asl.Wake):
         command = dataclasses.replace(command, at=at)
     answer = asl.resume(row.definition.machine, state, command, at=at, limits=conf.current().limits)
-    return _Step(row, state, at=at, snapshot=taken_at, claim=claim).write(answer)
+    return _Step(row, state, at=at, claim=claim).write(answer)
 
 
 def rebuild(execution_id: uuid.UUID) -> models.Execution:
@@ -418,8 +473,6 @@ class _Step:
     row: models.Execution
     before: asl.Execution
     at: datetime = field(kw_only=True)
-    #: The event at which the stored snapshot was taken.
-    snapshot: int = field(default=0, kw_only=True)
     claim: Claim | None = field(default=None, kw_only=True)
     approvals: dict[int, Approval] = field(default_factory=dict, init=False)
 
@@ -541,13 +594,10 @@ class _Step:
     def _keep_snapshot(self, state: asl.Execution) -> None:
         # A large one is written more seldom: reading the tail then costs no more than it.
         every = max(conf.current().snapshot_every, len(state.branches))
-        if state.seq - self.snapshot < every:
+        if state.seq // every == self.before.seq // every:
             return
-        text = values.dumps(encode_execution(state))
-        fresh = {"seq": state.seq, "state": text}
-        if self.snapshot:
-            models.Snapshot.objects.filter(execution=self.row.pk).update(**fresh)
-        else:
+        fresh = {"seq": state.seq, "state": values.dumps(encode_execution(state))}
+        if not models.Snapshot.objects.filter(execution=self.row.pk).update(**fresh):
             models.Snapshot.objects.create(execution=self.row, **fresh)
 
     def announce(
@@ -561,6 +611,7 @@ class _Step:
         asked = [task for task in tasks if task.kind == models.Task.Kind.APPROVAL]
 
         def announce() -> None:
+            _memory.keep(row, state)
             send = partial(_send_signal, execution=row)
             if events:
                 send(signals.events_recorded, events=events)
