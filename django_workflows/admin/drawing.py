@@ -24,6 +24,8 @@ _BARS = 40
 class Bar:
     x: str
     width: str
+    y: int
+    height: int
     css: str
     #: The pattern that tells it apart without its colour; "" for none.
     pattern: str
@@ -122,6 +124,8 @@ def _bar(segment: Segment, start: datetime, whole: timedelta) -> Bar:
     return Bar(
         x=f"{x:.2f}%",
         width=f"{width:.2f}%",
+        y=7 if segment.kind is Kind.BRANCHES else 2,
+        height=4 if segment.kind is Kind.BRANCHES else 14,
         css=f"wf-bar wf-bar-{segment.kind} wf-bar-{segment.outcome}",
         pattern=_PATTERNS[segment.kind],
         title=_bar_title(segment),

@@ -21,7 +21,9 @@ from django.http import (
 )
 from django.urls import path
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -39,10 +41,9 @@ class ExecutionAdmin(WorkflowsModelAdmin):
         "status_mark",
         "workflow_version",
         "name",
-        "waiting_mark",
-        "waiting_since",
-        "current_states",
-        "started_at",
+        "waiting",
+        "states",
+        "started",
         "duration",
     )
     list_display_links = ("name",)
@@ -78,9 +79,24 @@ class ExecutionAdmin(WorkflowsModelAdmin):
     def workflow_version(self, execution: models.Execution) -> str:
         return f"{execution.workflow.name}@{execution.definition.version}"
 
-    @admin.display(description=gettext_lazy("waiting for"), ordering="waiting_for")
-    def waiting_mark(self, execution: models.Execution) -> str:
-        return display.waiting_mark(execution.waiting_for)
+    @admin.display(description=gettext_lazy("waiting for"), ordering="waiting_since")
+    def waiting(self, execution: models.Execution) -> str:
+        if not execution.waiting_for:
+            return "–"
+        since = execution.waiting_since or execution.updated_at
+        return format_html(
+            '{} <span class="wf-quiet">{}</span>',
+            display.waiting_mark(execution.waiting_for),
+            display.length(timezone.now() - since),
+        )
+
+    @admin.display(description=gettext_lazy("current states"))
+    def states(self, execution: models.Execution) -> str:
+        return Truncator(execution.current_states).chars(60) or "–"
+
+    @admin.display(description=gettext_lazy("started"), ordering="started_at")
+    def started(self, execution: models.Execution) -> str:
+        return date_format(timezone.localtime(execution.started_at), "Y-m-d H:i:s")
 
     @admin.display(description=gettext_lazy("duration"))
     def duration(self, execution: models.Execution) -> str:

@@ -12,13 +12,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_workflows import asl, conf, models
-from django_workflows.admin import display
 from django_workflows.asl import values
 from django_workflows.asl.parse import source
 from django_workflows.asl.values import JSON
 from django_workflows.handlers import MAX_CAUSE, MAX_ERROR
-
-_NOTHING = object()
 
 
 class CodeWidget(forms.Textarea):
@@ -53,7 +50,7 @@ class JSONField(CodeField):
 
     def clean(self, value: Any) -> JSON:
         text = super().clean(value)
-        if not text.strip():
+        if not text:  # It is required, or may be left out.
             return {}
         return read_json(text)
 
@@ -103,7 +100,7 @@ class WorkflowForm(forms.ModelForm):
     """A workflow and the text of its next version."""
 
     definition = CodeField(
-        label=gettext_lazy("definition"),
+        label=gettext_lazy("Definition"),
         rows=28,
         help_text=gettext_lazy(
             "Amazon States Language, as JSON. Saving a changed definition publishes the"
@@ -111,7 +108,7 @@ class WorkflowForm(forms.ModelForm):
         ),
     )
     note = forms.CharField(
-        label=gettext_lazy("note"),
+        label=gettext_lazy("Note"),
         required=False,
         max_length=2000,
         widget=AdminTextInputWidget,
@@ -167,7 +164,7 @@ class ReasonForm(forms.Form):
     """Why somebody does what they do."""
 
     reason = forms.CharField(
-        label=gettext_lazy("reason"),
+        label=gettext_lazy("Reason"),
         required=False,
         max_length=2000,
         widget=AdminTextareaWidget(attrs={"rows": 3}),
@@ -177,7 +174,7 @@ class ReasonForm(forms.Form):
 
 class NamedForm(ReasonForm):
     name = forms.CharField(
-        label=gettext_lazy("name"),
+        label=gettext_lazy("Name"),
         required=False,
         max_length=80,
         validators=[models.validate_name],
@@ -191,7 +188,10 @@ class NamedForm(ReasonForm):
 
 class StartForm(NamedForm):
     input = JSONField(
-        label=gettext_lazy("input"), required=False, help_text=gettext_lazy("Any JSON data.")
+        label=gettext_lazy("Input"),
+        required=False,
+        initial="{}",
+        help_text=gettext_lazy("Any JSON data."),
     )
 
     field_order = ("input", "name", "reason")
@@ -203,8 +203,8 @@ class StartAgainForm(NamedForm):
 
 class CompleteForm(ReasonForm):
     result = JSONField(
-        label=gettext_lazy("result"),
-        required=False,
+        label=gettext_lazy("Result"),
+        initial="{}",
         help_text=gettext_lazy("What the task is to have returned: any JSON data."),
     )
 
@@ -213,13 +213,13 @@ class CompleteForm(ReasonForm):
 
 class FailForm(ReasonForm):
     error = forms.CharField(
-        label=gettext_lazy("error"),
+        label=gettext_lazy("Error"),
         max_length=MAX_ERROR,
         widget=AdminTextInputWidget,
         help_text=gettext_lazy("The Error Name that the definition's Retry and Catch look for."),
     )
     cause = forms.CharField(
-        label=gettext_lazy("cause"),
+        label=gettext_lazy("Cause"),
         required=False,
         max_length=MAX_CAUSE,
         widget=AdminTextareaWidget(attrs={"rows": 3}),
@@ -230,7 +230,7 @@ class FailForm(ReasonForm):
 
 class DecisionForm(forms.Form):
     comment = forms.CharField(
-        label=gettext_lazy("comment"),
+        label=gettext_lazy("Comment"),
         required=False,
         max_length=10_000,
         widget=AdminTextareaWidget(attrs={"rows": 4}),
@@ -240,19 +240,3 @@ class DecisionForm(forms.Form):
     #: Which task was on the page: its row is gone once it is decided.
     execution = forms.UUIDField(required=False)
     task = forms.IntegerField(required=False, min_value=1, max_value=2**31)
-
-
-__all__ = [
-    "CompleteForm",
-    "DecisionForm",
-    "FailForm",
-    "ReasonForm",
-    "StartAgainForm",
-    "StartForm",
-    "WorkflowForm",
-]
-
-
-def shown_default(value: JSON) -> str:
-    """*value* as the text that a JSON field begins with."""
-    return display.pretty(value)

@@ -36,6 +36,7 @@ class Pending:
     state: str
     place: str
     since: datetime
+    since_text: str
     #: What an approval asks; for those it asks alone.
     title: str = ""
     resource: str = ""
@@ -131,6 +132,9 @@ class Finder:
             refusal=self._refusal(action),
         )
 
+    def _since(self, moment: datetime) -> str:
+        return _("for %(length)s") % {"length": display.length(self.now - moment)}
+
     def _wait(self, event: asl.WaitStarted | asl.RetryScheduled) -> Pending:
         buttons = [
             self._button(
@@ -145,6 +149,7 @@ class Finder:
                 state=display.legible(event.state),
                 place=display.place(event.path),
                 since=event.at,
+                since_text=self._since(event.at),
                 attempt=self._retries(event) + 1,
                 error=display.legible(event.error or ""),
                 cause=_shown_cause(event.cause),
@@ -158,6 +163,7 @@ class Finder:
             state=display.legible(event.state),
             place=display.place(event.path),
             since=event.at,
+            since_text=self._since(event.at),
             until=event.until,
             until_text=_("goes on %(far)s") % {"far": far},
             buttons=buttons,
@@ -201,13 +207,14 @@ class Finder:
                 )
             ]
         else:
-            about = _("waits for an approval by people you are not among")
+            about = _("waits for an approval by others")
         return Pending(
             seq=row.seq,
             mark=mark,
             state=display.legible(event.state),
             place=display.place(event.path),
             since=event.at,
+            since_text=self._since(event.at),
             title=title,
             resource="" if is_approval else display.legible(event.resource),
             about=about,

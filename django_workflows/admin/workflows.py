@@ -132,7 +132,7 @@ class WorkflowAdmin(WorkflowsModelAdmin):
         published = getattr(form, "published", None)
         if published is None:
             return message
-        return [*message, {"changed": {"name": _("version"), "object": str(published)}}]
+        return [*message, {"added": {"name": _("version"), "object": str(published)}}]
 
     def render_change_form(
         self,
@@ -178,9 +178,7 @@ class WorkflowAdmin(WorkflowsModelAdmin):
         if workflow is None:
             raise Http404
         permissions.authorize(self.actor(request), Action.START, workflow=workflow)
-        form = StartForm(
-            request.POST if request.method == "POST" else None, initial={"input": "{}"}
-        )
+        form = StartForm(request.POST if request.method == "POST" else None)
         if form.is_valid():
             response = self._start(request, workflow, form)
             if response is not None:
