@@ -152,6 +152,22 @@ def test_a_wait_of_one_second_ends_within_half_a_second_more(begin):
     assert cluster.terminate() == 0
 
 
+def test_a_handler_that_never_returns_or_takes_its_worker_along_fails_its_task(begin):
+    cluster = begin("qcluster")
+    executions = {
+        what: engine.start(published(machine(Do=call(what)), name=what), actor=SYSTEM)
+        for what in ("hang", "crash")
+    }
+
+    with patience(60, cluster.log) as until:
+        until(lambda: ended() == 2)
+
+    hung, crashed = (checked(execution) for execution in executions.values())
+    assert (hung.error, crashed.error) == ("States.Timeout", "Task.DeliveryFailed")
+    assert "exceeded maximum timeout value (4 seconds)" in hung.cause
+    assert crashed.cause.startswith("2 workers took the task of 'crash'")
+
+
 def test_the_clock_can_be_a_process_of_its_own(begin):
     the_clock = begin("workflows_clock")
     workflow = published(machine(Rest={"Type": "Wait", "Seconds": 1}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections import Counter
 from typing import Any
@@ -114,3 +115,15 @@ def record(input, context):
         calls_of_all.write(f"{context.attempt_key}\n")
     time.sleep(0.01)
     return input
+
+
+@task("hang")
+def hang(input):
+    while True:
+        time.sleep(60)
+
+
+@task("crash")
+def crash(input):
+    """Takes its worker with it."""
+    os.kill(os.getpid(), signal.SIGKILL)
