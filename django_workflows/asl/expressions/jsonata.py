@@ -443,6 +443,8 @@ _BUILT_IN: dict[str, Callable[..., Any]] = {
     "uuid": lambda *_: "",
     "eval": lambda *_: None,
 }
+#: AWS's own functions, and the one of JSONata's that AWS leaves out.
+OWN_FUNCTIONS = frozenset(_BUILT_IN)
 
 
 def variables(template: JsonataTemplate) -> Iterator[str]:
@@ -452,6 +454,7 @@ def variables(template: JsonataTemplate) -> Iterator[str]:
 
 
 __all__ = [
+    "OWN_FUNCTIONS",
     "Jsonata",
     "JsonataSyntaxError",
     "JsonataTemplate",

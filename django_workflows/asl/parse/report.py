@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from django_workflows.asl.errors import Problem, Severity
 from django_workflows.asl.values import JSON
 
-# AWS's codes (ValidateStateMachineDefinition), and those of ours at the end.
+# AWS's codes (ValidateStateMachineDefinition).
 INVALID_JSON = "INVALID_JSON_DESCRIPTION"
 SCHEMA = "SCHEMA_VALIDATION_FAILED"
 MISSING_END_STATE = "MISSING_END_STATE"
@@ -27,9 +27,12 @@ TOO_DEEPLY_NESTED = "TOO_DEEPLY_NESTED"
 NO_DOLLAR = "NO_DOLLAR"
 NO_PATH = "NO_PATH"
 PASS_RESULT_IS_STATIC = "PASS_RESULT_IS_STATIC"  # noqa: S105 (no password)
+
+# Ours.
 UNASSIGNED_VARIABLE = "UNASSIGNED_VARIABLE"
 ALWAYS_UNDEFINED = "ALWAYS_UNDEFINED"
 OTHER_QUERY_LANGUAGE = "OTHER_QUERY_LANGUAGE"
+OWN_WARNINGS = frozenset({UNASSIGNED_VARIABLE, ALWAYS_UNDEFINED, OTHER_QUERY_LANGUAGE})
 
 #: How many names all suggestions of one report may be compared with. Comparing
 #: is slow, and ten thousand wrong names among ten thousand must still end soon.
