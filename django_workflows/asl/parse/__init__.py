@@ -22,14 +22,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django_workflows.asl.definition import StateMachine
+from django_workflows.asl.definition import State, StateMachine
 from django_workflows.asl.errors import InvalidDefinition, Problem
 from django_workflows.asl.parse import graph, hints, variables
 from django_workflows.asl.parse.machine import MachineType, Reader
 from django_workflows.asl.parse.report import Report
 from django_workflows.asl.parse.source import Source, in_document_order, located, read
 
-__all__ = ["MachineType", "check", "parse"]
+__all__ = ["MachineType", "check", "parse", "parse_state"]
 
 
 def parse(
@@ -46,6 +46,24 @@ def parse(
     if machine is None or reader.report.has_errors:
         raise InvalidDefinition(_problems(reader, source))
     return machine
+
+
+def parse_state(definition: Mapping[str, Any] | str | bytes, *, name: str) -> State:
+    """The one state that *definition* describes, without a machine around it.
+
+    Where it leads, and which variables there are, nobody can say; so neither is
+    checked. Pointers begin at the state: "/Next". It is called *name*.
+
+    Raises InvalidDefinition with everything that is wrong with it.
+    """
+    reader = Reader(report=Report(), machine_type="STANDARD")
+    source = read(definition, reader.report)
+    state = None if source.document is None else reader.state_alone(source.document, name)
+    _check_scopes(reader)
+    if state is None or reader.report.has_errors:
+        problems = located(reader.report, source.text)
+        raise InvalidDefinition(in_document_order(problems, source.document))
+    return state
 
 
 def check(
@@ -66,11 +84,15 @@ def _read(definition: object, type: MachineType) -> tuple[Reader, Source, StateM
     if source.document is None:
         return reader, source, None
     machine = reader.machine(source.document)
+    _check_scopes(reader)
+    return reader, source, machine
+
+
+def _check_scopes(reader: Reader) -> None:
     assigned: dict[int, dict[str, str]] = {}
     for scope in reader.scopes:
         graph.check(scope, reader.names, reader.report)
         variables.check(scope, assigned, reader.report)
-    return reader, source, machine
 
 
 def _problems(reader: Reader, source: Source) -> list[Problem]:

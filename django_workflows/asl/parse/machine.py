@@ -113,6 +113,11 @@ class Reader:
             timeout_seconds=top.integer("TimeoutSeconds", 1, MAX_SECONDS),
         )
 
+    def state_alone(self, document: dict[str, JSON], name: str) -> State | None:
+        """A state outside of any machine, to be called *name*; None where it can't be read."""
+        top = Fields(document, "", self.report)
+        return self._state(name, top, _Surroundings(scope=None, language=self.language, level=1))
+
     # --- Machines ---
 
     def _inner_machine(
