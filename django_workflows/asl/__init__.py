@@ -70,6 +70,15 @@ from django_workflows.asl.face import Answer, Continue, Fail, Succeed, recover, 
 from django_workflows.asl.history import history
 from django_workflows.asl.parse import check, parse
 from django_workflows.asl.references import variable_references
+from django_workflows.asl.teststate import (
+    ErrorOutput,
+    InvalidTest,
+    Mock,
+    StateConfiguration,
+    StateTest,
+    TaskWork,
+    test_state,
+)
 
 __all__ = [
     "Answer",
@@ -84,6 +93,7 @@ __all__ = [
     "CommandRejected",
     "CompleteTask",
     "Continue",
+    "ErrorOutput",
     "EvaluationFailed",
     "Event",
     "Execution",
@@ -100,8 +110,10 @@ __all__ = [
     "ForkStarted",
     "Heartbeat",
     "InvalidDefinition",
+    "InvalidTest",
     "InvalidValue",
     "Limits",
+    "Mock",
     "NotPending",
     "NotRedrivable",
     "Origin",
@@ -109,11 +121,13 @@ __all__ = [
     "Redrive",
     "RetryScheduled",
     "SideEffect",
+    "StateConfiguration",
     "StateEntered",
     "StateError",
     "StateExited",
     "StateFailed",
     "StateMachine",
+    "StateTest",
     "Status",
     "Stop",
     "Succeed",
@@ -124,6 +138,7 @@ __all__ = [
     "TaskSucceeded",
     "TaskTaken",
     "TaskTimedOut",
+    "TaskWork",
     "WaitFinished",
     "WaitStarted",
     "Wake",
@@ -146,5 +161,6 @@ __all__ = [
     "resume",
     "start",
     "task_token",
+    "test_state",
     "variable_references",
 ]

@@ -8,13 +8,19 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from tests.conformance import definitions, executions
+from tests.conformance import definitions, executions, teststate
 from tests.conformance.results import Result
 
 #: The least share that must pass, of every group of a kind.
 LEAST_IN_EACH_GROUP = {"executions": 0.99}
 #: The least share that must pass of a whole kind.
-LEAST = {"validation": 0.98, "rejections": 0.95, "real": 1.0, "variable references": 1.0}
+LEAST = {
+    "validation": 0.98,
+    "rejections": 0.95,
+    "real": 1.0,
+    "variable references": 1.0,
+    "teststate": 0.95,
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -43,8 +49,10 @@ def main(arguments: list[str] | None = None) -> int:
 def _all(folder: Path, only: str | None) -> Iterator[Result]:
     if only not in LEAST:
         yield from executions.run(folder)
-    if only != "executions":
+    if only not in ("executions", "teststate"):
         yield from definitions.run(folder)
+    if only in (None, "teststate", "test_state"):
+        yield from teststate.run(folder)
 
 
 def _print_failures(results: Iterable[Result], *, with_detail: bool) -> None:
