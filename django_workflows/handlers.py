@@ -8,7 +8,8 @@ A handler is registered with `task` in an app's ``workflow_tasks`` module::
 
 Definitions written for AWS find handlers too: a Lambda function's ARN, and
 ``arn:aws:states:::lambda:invoke`` with its FunctionName, that of the function's
-name; other resource URIs one registered for them, whole or up to a ``*`` at the end.
+name; other resource URIs one registered for them, whole or up to a ``*`` at the end
+(the longest fits best). ``arn:aws-cn:`` and the like find those of ``arn:aws:``.
 
 Rule: nothing in a definition can import code. What isn't registered is an error.
 """
@@ -17,14 +18,19 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import json
+import logging
 import re
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from django_workflows import resources
+from django_workflows.asl import InvalidValue, values
 from django_workflows.asl.values import JSON
+
+logger = logging.getLogger(__name__)
 
 HandlerT = TypeVar("HandlerT", bound=Callable[..., Any])
 
@@ -38,6 +44,7 @@ _FUNCTION = re.compile(
 )
 _LAMBDA_ARN = re.compile(r"arn:[a-z-]+:lambda:[^:]*:[^:]*:function:.+")
 _LAMBDA_INVOKE = re.compile(r"arn:[a-z-]+:states:[^:]*:[^:]*:lambda:invoke")
+_PARTITION = re.compile(r"\Aarn:aws-[a-z-]+:")
 
 
 class _Pending:
@@ -61,6 +68,10 @@ class TaskError(Exception):
         super().__init__(name if cause is None else f"{name}: {cause}")
         self.name = name
         self.cause = cause
+
+
+class ServiceError(TaskError):
+    """What a service says itself, before or instead of the function it calls."""
 
 
 class UnknownResource(LookupError):
@@ -116,18 +127,33 @@ class Call:
     function: Callable[..., Any]
     wants_context: bool
     input: JSON
-    #: Whether the result has Lambda's envelope around it.
-    enveloped: bool = False
+    #: How ``lambda:invoke`` was asked for it; None where another resource was.
+    invocation: str | None = None
     #: Whether what the handler returns is not the result; a token brings that.
     awaits_token: bool = False
 
     def run(self, context: TaskContext) -> Any:
         """The task's result, or PENDING. Raises what the handler raises."""
-        arguments = (self.input, context) if self.wants_context else (self.input,)
-        result = self.function(*arguments)
+        if self.invocation == "Event":
+            self._run_unheard(context)
+            return PENDING if self.awaits_token else _envelope("", context, status=202)
+        if self.invocation == "DryRun":
+            return _envelope("", context, status=204)
+        result = self._run(context)
         if self.awaits_token or isinstance(result, _Pending):
             return PENDING
-        return _envelope(result, context) if self.enveloped else result
+        return result if self.invocation is None else _envelope(result, context)
+
+    def _run(self, context: TaskContext) -> Any:
+        arguments = (self.input, context) if self.wants_context else (self.input,)
+        return self.function(*arguments)
+
+    def _run_unheard(self, context: TaskContext) -> None:
+        """Nobody learns what comes of it."""
+        try:
+            self._run(context)
+        except Exception:
+            logger.warning("what %s did unheard went wrong", self.function, exc_info=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,17 +211,11 @@ def names() -> list[str]:
 def resolve(resource: str, input: JSON) -> Call:
     """The handler of *resource*, ready to be called with *input*.
 
-    Raises UnknownResource where nothing is registered for it; TaskError where
-    Lambda's parameters name no function.
+    Raises UnknownResource where nothing is registered for it; ServiceError where
+    Lambda would not call a function.
     """
     if resources.awaits_token(resource) and resource not in _exact:
-        call = resolve(resources.base(resource), input)
-        return Call(
-            function=call.function,
-            wants_context=call.wants_context,
-            input=call.input,
-            awaits_token=True,
-        )
+        return replace(resolve(resources.base(resource), input), awaits_token=True)
     handler = _lookup(resource)
     if handler is not None:
         return Call(
@@ -211,8 +231,35 @@ def resolve(resource: str, input: JSON) -> Call:
     raise UnknownResource(_unknown(resource, f"no handler is registered for {resource!r}"))
 
 
-def error_of(raised: BaseException) -> tuple[str, str]:
-    """The Error Name and the Cause that *raised* fails a task with, as long as they may be."""
+def error_of(raised: BaseException, resource: str = "") -> tuple[str, str]:
+    """The Error Name and the Cause that *raised* fails a task of *resource* with.
+
+    The Cause of what a Lambda function raised is JSON text with ``errorMessage``
+    and ``errorType``, for definitions written for AWS read that. Its ``stackTrace``
+    is empty: whoever may see an execution need not see the site's code.
+    """
+    name, cause = _error_of(raised)
+    base = resources.base(resource)
+    if isinstance(raised, ServiceError):
+        return name, cause
+    if _LAMBDA_ARN.fullmatch(base):
+        # Recorded on AWS: the function's own text here, with blanks; compact below.
+        return name, _function_error(name, cause, json.dumps)
+    if _LAMBDA_INVOKE.fullmatch(base):
+        return name, _function_error(name, cause, values.compact)
+    return name, cause
+
+
+def _function_error(name: str, message: str, dumps: Callable[[JSON], str]) -> str:
+    text = dumps({"errorMessage": message, "errorType": name, "stackTrace": []})
+    if len(text) <= MAX_CAUSE:
+        return text
+    # Cut inside, so that it stays JSON; an escaped letter has at most twelve.
+    return _function_error(name, message[: (len(message) * 3) // 4], dumps)
+
+
+def _error_of(raised: BaseException) -> tuple[str, str]:
+    """As long as they may be."""
     if isinstance(raised, TaskError):
         name, cause = str(raised.name), "" if raised.cause is None else str(raised.cause)
     else:
@@ -229,7 +276,11 @@ def _lookup(resource: str) -> _Handler | None:
     if exact is not None:
         return exact
     fitting = [prefix for prefix in _prefixes if resource.startswith(prefix)]
-    return _prefixes[max(fitting, key=len)] if fitting else None
+    if fitting:
+        return _prefixes[max(fitting, key=len)]
+    if _PARTITION.match(resource):
+        return _lookup(_PARTITION.sub("arn:aws:", resource))
+    return None
 
 
 def _function(reference: str, input: JSON) -> Call:
@@ -245,37 +296,65 @@ def _function(reference: str, input: JSON) -> Call:
 
 
 def _invocation(input: JSON) -> Call:
-    name = input.get("FunctionName") if isinstance(input, dict) else None
+    """The handler that the parameters of ``lambda:invoke`` name.
+
+    Source: AWS, "Invoke" of the Lambda API; its errors' texts as recorded.
+    """
+    parameters = input if isinstance(input, dict) else {}
+    name = parameters.get("FunctionName")
     if not isinstance(name, str):
-        raise TaskError(
+        raise ServiceError(
             "States.Runtime",
             "lambda:invoke: Parameters.FunctionName: expected the name of a function or its ARN,"
             f" found {'nothing' if name is None else type(name).__name__}",
         )
-    call = _function(name, input.get("Payload", {}))
-    return Call(
-        function=call.function,
-        wants_context=call.wants_context,
-        input=call.input,
-        enveloped=True,
-    )
+    kind = parameters.get("InvocationType") or "RequestResponse"
+    if kind not in ("RequestResponse", "Event", "DryRun"):
+        raise ServiceError(
+            "Lambda.InvalidParameterValueException",
+            "InvocationType: expected RequestResponse, Event or DryRun,"
+            f" found {values.compact(kind):.100}",
+        )
+    try:
+        call = _function(name, _payload(parameters.get("Payload")))
+    except UnknownResource as unknown:
+        raise ServiceError(
+            "Lambda.ResourceNotFoundException", f"Function not found: {name}; {unknown}"
+        ) from None
+    return replace(call, invocation=kind)
 
 
-def _envelope(result: JSON, context: TaskContext) -> JSON:
+def _payload(payload: JSON) -> JSON:
+    """What the function gets: a text is JSON text already, and nothing is ``{}``."""
+    if payload is None:
+        return {}
+    if not isinstance(payload, str):
+        return payload
+    try:
+        return values.loads(payload)
+    except InvalidValue as invalid:
+        raise ServiceError(
+            "Lambda.InvalidRequestContentException",
+            f"Could not parse request body into json: {invalid}",
+        ) from None
+
+
+def _envelope(result: JSON, context: TaskContext, *, status: int = 200) -> JSON:
     """*result* as ``lambda:invoke`` returns it on AWS."""
     headers = {"Content-Type": "application/json"}
+    version: dict[str, JSON] = {"ExecutedVersion": "$LATEST"} if status == 200 else {}
     return {
-        "ExecutedVersion": "$LATEST",
+        **version,
         "Payload": result,
         "SdkHttpMetadata": {
             "AllHttpHeaders": {name: [value] for name, value in headers.items()},
             "HttpHeaders": headers,
-            "HttpStatusCode": 200,
+            "HttpStatusCode": status,
         },
         "SdkResponseMetadata": {
             "RequestId": str(uuid.uuid5(context.execution_id, str(context.task)))
         },
-        "StatusCode": 200,
+        "StatusCode": status,
     }
 
 

@@ -144,7 +144,7 @@ def _command(held: Held, drive: _Drive) -> asl.CompleteTask | asl.FailTask | Non
             # A handler that calls exit() ends its task, not the worker.
             if not isinstance(raised, TaskError):
                 logger.warning("task %s: its handler raised", _name(held.task), exc_info=True)
-            error, cause = handlers.error_of(raised)
+            error, cause = handlers.error_of(raised, event.resource)
         else:
             if result is PENDING:
                 return None

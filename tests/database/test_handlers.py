@@ -1,5 +1,6 @@
 """A resource finds its handler by name; nothing else in a definition runs code."""
 
+import json
 import pickle
 import uuid
 
@@ -79,6 +80,50 @@ def test_lambda_invoke_without_a_function_says_so(input):
         resolve(INVOKE, input)
 
 
+@pytest.mark.parametrize(
+    ("parameters", "received"),
+    [
+        ({}, {}),
+        ({"Payload": None}, {}),
+        ({"Payload": "0"}, 0),
+        ({"Payload": '"x"'}, "x"),
+        ({"Payload": '{"n": null}'}, {"n": None}),
+        ({"Payload": [1]}, [1]),
+        ({"Payload": False}, False),
+    ],
+)
+def test_lambda_invoke_takes_a_payload_as_data_or_as_json_text(parameters, received):
+    assert run(INVOKE, {"FunctionName": "echo", **parameters})["Payload"] == received
+
+
+def test_a_payload_that_is_no_json_text_is_refused_as_by_lambda():
+    with pytest.raises(TaskError, match="Could not parse request body into json") as raised:
+        resolve(INVOKE, {"FunctionName": "echo", "Payload": "{'n': 1}"})
+    assert raised.value.name == "Lambda.InvalidRequestContentException"
+
+
+def test_lambda_invoke_as_an_event_has_no_result_and_no_error(caplog):
+    workflow_tasks.forget()
+    for function in ("echo", "decline"):
+        result = run(INVOKE, {"FunctionName": function, "InvocationType": "Event", "Payload": 1})
+        assert (result["StatusCode"], result["Payload"]) == (202, "")
+
+    assert workflow_tasks.calls == [("echo", 1)]
+    assert "went wrong" in caplog.text
+
+
+def test_lambda_invoke_as_a_dry_run_calls_nobody():
+    workflow_tasks.forget()
+
+    assert run(INVOKE, {"FunctionName": "echo", "InvocationType": "DryRun"})["StatusCode"] == 204
+    assert workflow_tasks.calls == []
+
+
+def test_an_unknown_way_to_invoke_is_refused():
+    with pytest.raises(TaskError, match='expected RequestResponse, Event or DryRun, found "Evnt"'):
+        resolve(INVOKE, {"FunctionName": "echo", "InvocationType": "Evnt"})
+
+
 def test_a_handler_can_stand_for_a_family_of_resources(register):
     register("arn:aws:states:::sqs:sendMessage", lambda input: "this one")
     register("arn:aws:states:::sqs:send*", lambda input: "shorter")
@@ -86,6 +131,25 @@ def test_a_handler_can_stand_for_a_family_of_resources(register):
     assert run("arn:aws:states:::sqs:sendMessage") == "this one"
     assert run("arn:aws:states:::sqs:sendOther") == "shorter"
     assert run("arn:aws:states:::sqs:list") == {"MessageId": "1"}
+
+
+def test_services_of_aws_are_found_however_they_are_named(register):
+    register("arn:aws:states:::aws-sdk:*", lambda input, context: "any")
+    register("arn:aws:states:::aws-sdk:s3:*", lambda input: "s3")
+    register("arn:aws:states:::aws-sdk:s3:getObject", lambda input: "the object")
+    register("arn:aws:states:::glue:startJobRun.sync", lambda input: "done")
+    register("arn:aws:states:::http:invoke", lambda input: "fetched")
+
+    assert run("arn:aws:states:::aws-sdk:ec2:list") == "any"
+    assert run("arn:aws:states:::aws-sdk:s3:getObjectAcl") == "s3"
+    assert run("arn:aws:states:::aws-sdk:s3:getObject") == "the object"
+    assert run("arn:aws-cn:states:::aws-sdk:s3:getObject") == "the object"
+    assert run("arn:aws:states:::aws-sdk:s3:getObject.waitForTaskToken") is PENDING
+    assert run("arn:aws:states:::glue:startJobRun.sync") == "done"
+    assert run("arn:aws:states:::http:invoke") == "fetched"
+    # It would not wait for the job's end.
+    with pytest.raises(UnknownResource, match=r"did you mean '.*startJobRun\.sync'"):
+        resolve("arn:aws:states:::glue:startJobRun", {})
 
 
 @pytest.mark.parametrize(
@@ -121,9 +185,10 @@ def test_an_unknown_resource_is_an_error_that_helps(resource, message):
     assert message in str(raised.value)
 
 
-def test_an_unknown_function_of_lambda_invoke_too():
-    with pytest.raises(UnknownResource, match="did you mean 'echo'"):
+def test_an_unknown_function_of_lambda_invoke_is_an_error_that_can_be_caught():
+    with pytest.raises(TaskError, match=r"Function not found: ehco; .*did you mean 'echo'") as e:
         resolve(INVOKE, {"FunctionName": "ehco"})
+    assert e.value.name == "Lambda.ResourceNotFoundException"
 
 
 # -- registering -------------------------------------------------------------------------
@@ -201,6 +266,27 @@ class Unspeakable(Exception):
 )
 def test_an_exception_becomes_an_error_and_a_cause(raised, error):
     assert handlers.error_of(raised) == error
+
+
+def test_the_cause_of_a_lambda_functions_error_is_json():
+    raised = ValueError('zu viel für "5"')
+    fields = {"errorMessage": 'zu viel für "5"', "errorType": "ValueError", "stackTrace": []}
+
+    for resource in (f"{LAMBDA}:echo", INVOKE, f"{INVOKE}.waitForTaskToken"):
+        error, cause = handlers.error_of(raised, resource)
+        assert (error, json.loads(cause)) == ("ValueError", fields)
+    # As recorded: the function's own text with blanks, and none from lambda:invoke.
+    assert handlers.error_of(raised, f"{LAMBDA}:echo")[1].startswith('{"errorMessage": "zu')
+    assert handlers.error_of(raised, INVOKE)[1].startswith('{"errorMessage":"zu viel für')
+    assert handlers.error_of(raised, "echo") == ("ValueError", 'zu viel für "5"')
+
+
+@pytest.mark.parametrize("text", ["x" * 40_000, "\U0001f600" * 32_000, '"' * 32_768])
+def test_a_long_one_is_cut_and_stays_json(text):
+    for resource in (f"{LAMBDA}:echo", INVOKE):
+        _, cause = handlers.error_of(ValueError(text), resource)
+        assert len(cause) <= 32_768
+        assert text.startswith(json.loads(cause)["errorMessage"])
 
 
 def test_pending_stays_itself():
