@@ -19,7 +19,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 from uuid import UUID
 
@@ -105,6 +105,7 @@ def compile_jsonata(text: str) -> Jsonata:
         expression=wrapped,
         variables=frozenset(reads["bindings"].keys() - {"states"} - _BUILT_IN.keys()),
         states=_members(reads["bindings"].get("states")),
+        functions=tuple(name for name in _BUILT_IN if name in source),
         expensive=_EXPENSIVE.search(source) is not None,
         shuffles="shuffle" in source,
     )
@@ -136,6 +137,9 @@ class Jsonata:
     variables: frozenset[str]
     #: The members of ``$states`` that it reads; None where that can't be told.
     states: frozenset[str] | None
+    #: Those of `OWN_FUNCTIONS` that it may call: binding one costs more than most
+    #: evaluations.
+    functions: tuple[str, ...]
     #: Whether it calls a function whose time grows with the square of its input.
     expensive: bool
     #: Whether it calls the engine's own function that draws.
@@ -203,14 +207,16 @@ class Jsonata:
 
     def _bindings(self, names: Names) -> dict[str, Any]:
         bindings: dict[str, Any] = {
-            "eval": None,
-            **_FUNCTIONS,
-            "random": lambda *seed: _random(names, *seed),
-            "uuid": lambda *_: str(UUID(int=names.chance.getrandbits(128), version=4)),
+            name: names.variables[name] for name in self.variables if name in names.variables
         }
-        for name in self.variables:
-            if name in names.variables:
-                bindings[name] = names.variables[name]
+        for name in self.functions:
+            match name:
+                case "random":
+                    bindings[name] = partial(_random, names)
+                case "uuid":
+                    bindings[name] = partial(_uuid, names)
+                case _:  # $eval has none: it is as if there were no such function
+                    bindings[name] = _FUNCTIONS.get(name)
         return bindings
 
     def _failed(self, field: str, what: str) -> StateError:
@@ -379,6 +385,10 @@ def _random(names: Names, seed: Any = None, *_: Any) -> float:
         state = (state * 0x5DEECE66D + 0xB) & ((1 << 48) - 1)
         drawn = (drawn << bits) + (state >> (48 - bits))
     return drawn / (1 << 53)
+
+
+def _uuid(names: Names, *_: Any) -> str:
+    return str(UUID(int=names.chance.getrandbits(128), version=4))
 
 
 def _hash(text: Any = None, algorithm: Any = None, *_: Any) -> str:
