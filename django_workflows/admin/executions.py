@@ -54,6 +54,8 @@ class ExecutionAdmin(WorkflowsModelAdmin):
     list_per_page = 50
     actions = None
     show_full_result_count = False
+    # Counting every filter's rows would read the whole table.
+    show_facets = admin.ShowFacets.NEVER
 
     # -- the list
 
@@ -70,6 +72,12 @@ class ExecutionAdmin(WorkflowsModelAdmin):
         with contextlib.suppress(ValueError):
             return queryset.filter(pk=uuid.UUID(search_term.strip())), False
         return super().get_search_results(request, queryset, search_term)
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        # What is hidden in an input or an output must not be found out by filtering on it.
+        if lookup.partition("__")[0] in ("input", "output"):
+            return False
+        return super().lookup_allowed(lookup, value, request)
 
     @admin.display(description=gettext_lazy("status"), ordering="status")
     def status_mark(self, execution: models.Execution) -> str:

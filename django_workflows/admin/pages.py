@@ -37,7 +37,6 @@ class WorkflowsModelAdmin(admin.ModelAdmin):
             {
                 **self.admin_site.each_context(request),
                 "opts": self.opts,
-                "media": self.media,
                 "title": title,
                 "subtitle": None,
                 **context,

@@ -94,12 +94,8 @@ class Finder:
         return Everything(
             listed=tuple(listed),
             more=len(seqs) - len(shown),
-            queued=frozenset(
-                seq for seq, row in rows.items() if row.status == models.Task.Status.QUEUED
-            ),
-            waiting=frozenset(
-                seq for seq, row in rows.items() if row.status == models.Task.Status.PENDING
-            ),
+            queued=self._with_status(models.Task.Status.QUEUED),
+            waiting=self._with_status(models.Task.Status.PENDING),
         )
 
     def _rows(self, seqs: Sequence[int]) -> dict[int, models.Task]:
@@ -109,6 +105,11 @@ class Finder:
             row.execution = self.execution
             found[row.seq] = row
         return found
+
+    def _with_status(self, status: str) -> frozenset[int]:
+        """The newest tasks of this status, as many as a timeline may show."""
+        tasks = self.execution.tasks.filter(status=status).order_by("-seq")
+        return frozenset(tasks.values_list("seq", flat=True)[: history.TIMELINE_EVENTS])
 
     def _visible(self, rows: dict[int, models.Task]) -> set[int]:
         """Which of these tasks the user may know more of than that they are there."""
