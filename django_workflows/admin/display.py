@@ -21,7 +21,8 @@ from django_workflows.models import Status, WaitingFor
 from django_workflows.timeline import Kind, Outcome
 
 #: A sign next to each colour: who can't tell colours apart reads the sign.
-STATUS_SIGNS = {
+STATUS_SIGNS: dict[str, str] = {
+    "PENDING": "…",
     Status.RUNNING: "▶",
     Status.SUCCEEDED: "✔",
     Status.FAILED: "✘",
@@ -74,7 +75,7 @@ def kind_word(kind: Kind) -> str:
 def status_mark(status: str) -> SafeString:
     """The status by colour, sign and word."""
     known = Status(status)
-    return _mark(f"wf-status-{known.lower()}", STATUS_SIGNS[known], str(known.label))
+    return _mark(f"wf-status-{known.lower()}", STATUS_SIGNS.get(known, "•"), str(known.label))
 
 
 def waiting_mark(waiting_for: str) -> SafeString | str:
