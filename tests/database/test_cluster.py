@@ -111,7 +111,6 @@ def test_a_cluster_killed_amid_100_executions_ends_them_all_once_it_is_back(begi
         until(lambda: decide() or ended() >= EXECUTIONS // 5)
         cluster.kill()
         running = EXECUTIONS - ended()
-        interrupted = models.Task.objects.filter(status="RUNNING").count()
         decide()
         cluster = begin("qcluster", RECORD_CALLS_IN=str(calls))
         until(lambda: decide() or ended() == EXECUTIONS)
@@ -127,8 +126,8 @@ def test_a_cluster_killed_amid_100_executions_ends_them_all_once_it_is_back(begi
         assert len(answered) == len(set(answered)) == 5
     times = Counter(calls.read_text().splitlines())
     assert len(times) == EXECUTIONS * 4
-    # What a worker was at was done again, and nothing else was.
-    assert sum(times.values()) - len(times) <= interrupted
+    # The one task that each worker was at may have been done again, and nothing else.
+    assert sum(times.values()) - len(times) <= settings.Q_CLUSTER["workers"]
     assert cluster.terminate() == 0
     assert "Traceback" not in cluster.log.read_text()
 
