@@ -52,6 +52,11 @@ def _wanted(kind: str, value: object) -> str | None:
             return None if is_number and isinstance(value, int) else "a positive whole number"
         case "float":
             return None if is_number else "a positive number"
+        case "Mapping[str, str]":
+            known = isinstance(value, dict) and all(
+                isinstance(text, str) for pair in value.items() for text in pair
+            )
+            return None if known else "a dict of texts"
         case "bool":
             return None if isinstance(value, bool) else "True or False"
         case _:

@@ -20,7 +20,7 @@ from uuid import UUID
 from django.db import connection
 from django.utils import timezone
 
-from django_workflows import actors, asl, conf, engine, models, signals
+from django_workflows import actors, asl, conf, engine, mapruns, models, signals
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class Tick:
 
     #: Executions that were woken.
     woken: int = 0
-    #: Tasks that the queue was told of again.
+    #: Tasks and Map runs that the queue was told of again.
     redelivered: int = 0
     #: Tasks that failed, having been delivered too often.
     failed: int = 0
@@ -90,9 +90,20 @@ class Clock:
                 redelivered += self._tries(task.pk, partial(_take_away, task, now))
             else:
                 failed += self._tries(task.pk, partial(_give_up, task, now))
+        runs = models.MapRun.objects.filter(due_at__isnull=False).order_by("due_at")
+        map_runs = list(
+            runs.exclude(pk__in=[key for key in skipped if isinstance(key, UUID)])[: batch + 1]
+        )
+        redelivered += sum(
+            self._tries(run.pk, partial(mapruns.look_after, run, now))
+            for run in map_runs[:batch]
+            if run.due_at is not None and run.due_at <= now
+        )
         # Sorted: the last ones are either still to come, or more than fitted in.
         moments = [wake_at for _, wake_at in wakes] + [task.due_at for task in tasks]
+        moments += [run.due_at for run in map_runs]
         left = [wake_at for _, wake_at in wakes[batch:]] + [task.due_at for task in tasks[batch:]]
+        left += [run.due_at for run in map_runs[batch:]]
         open_moments = [moment for moment in moments if moment is not None and moment > now]
         open_moments += [moment for moment in left if moment is not None]
         return Tick(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
@@ -37,6 +37,11 @@ class Settings:
     clock_batch: int = 200
     #: Whether django-q2's workers run the clock; else ``manage.py workflows_clock`` has to.
     clock_in_workers: bool = True
+    #: How many children of one distributed Map run at a time at most. AWS: 10,000.
+    max_map_concurrency: int = 1_000
+    #: Which of Django's STORAGES holds what definitions call a bucket, by its name; a
+    #: bucket that is not here is the storage of that name, or a folder of the default one.
+    buckets: Mapping[str, str] = field(default_factory=dict)
     #: The django-q2 cluster whose queue gets the tasks; None for the default one.
     cluster: str | None = None
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from multiprocessing import util
 from typing import Any
+from uuid import UUID
 
 import django_q.signals
 from django.db import transaction
@@ -25,11 +26,13 @@ logger = logging.getLogger(__name__)
 
 #: A text, so that what is queued names a function and does not contain one.
 RUN = "django_workflows.tasks.run"
+DRIVE_MAP_RUN = "django_workflows.tasks.drive_map_run"
 
 
 def connect() -> None:
     """Listen for requested tasks, and for workers that begin."""
     signals.tasks_requested.connect(on_tasks_requested, dispatch_uid="django_workflows")
+    signals.map_runs_requested.connect(on_map_runs_requested, dispatch_uid="django_workflows")
     django_q.signals.post_spawn.connect(on_post_spawn, dispatch_uid="django_workflows")
 
 
@@ -59,6 +62,26 @@ def on_tasks_requested(*, execution: models.Execution, task_ids: Sequence[int], 
             execution.pk,
             len(task_ids),
         )
+
+
+def on_map_runs_requested(*, run_ids: Sequence[UUID], **_: Any) -> None:
+    """Put runs of distributed Maps into the queue, as tasks are."""
+    cluster = conf.current().cluster
+    try:
+        broker = get_broker(cluster) if cluster else get_broker()
+        for run_id in run_ids:
+            async_task(
+                DRIVE_MAP_RUN,
+                str(run_id),
+                task_name=f"Map run {run_id}",
+                group=str(run_id),
+                ack_failure=True,
+                save=False,
+                broker=broker,
+                cluster=cluster,
+            )
+    except Exception:
+        logger.exception("the queue could not be told of a Map run; it will be, later")
 
 
 def on_post_spawn(**_: Any) -> None:

@@ -25,7 +25,17 @@ from django.db import IntegrityError, transaction
 from django.db.models import Min
 from django.utils import timezone
 
-from django_workflows import actors, approvals, asl, conf, models, projection, resources, signals
+from django_workflows import (
+    actors,
+    approvals,
+    asl,
+    children,
+    conf,
+    models,
+    projection,
+    resources,
+    signals,
+)
 from django_workflows.actors import Actor
 from django_workflows.approvals import Approval, InvalidApproval
 from django_workflows.asl import values
@@ -228,6 +238,33 @@ def start(
         return row
 
 
+def start_child(
+    row: models.Execution,
+    context: Mapping[str, JSON],
+    *,
+    actor: Actor,
+    claim: Claim | None = None,
+) -> Sent:
+    """Begin the child *row* of a Map run, which the caller has locked.
+
+    Raises children.MapRunIsFull; the caller's transaction must then not commit.
+    """
+    authorize(actor, Action.START, workflow=row.workflow)
+    with transaction.atomic():
+        at = timezone.now()
+        answer = asl.start(
+            row.machine,
+            _context(row, context),
+            row.input,
+            at=at,
+            origin=actor.origin,
+            limits=conf.current().limits,
+        )
+        signal = partial(signals.execution_started.send_robust, models.Execution, execution=row)
+        transaction.on_commit(signal, robust=True)
+        return _Step(row, asl.Execution(), at=at, claim=claim).write(answer)
+
+
 def _existing(workflow: models.Workflow, name: str) -> models.Execution | None:
     return models.Execution.objects.filter(workflow=workflow, name=name).first()
 
@@ -281,6 +318,7 @@ def send(
         number = getattr(command, "task", None)
         task = None if number is None else row.tasks.filter(seq=number).first()
         authorize(actor, _action(command), execution=row, task=task)
+        children.refuse(row, command)
         return _obey(row, command, actor, at=at, claim=claim)
 
 
@@ -429,7 +467,7 @@ def _obey(
     command = dataclasses.replace(command, origin=actor.origin)
     if isinstance(command, asl.Wake):
         command = dataclasses.replace(command, at=at)
-    answer = asl.resume(row.definition.machine, state, command, at=at, limits=conf.current().limits)
+    answer = asl.resume(row.machine, state, command, at=at, limits=conf.current().limits)
     return _Step(row, state, at=at, claim=claim).write(answer)
 
 
@@ -475,6 +513,8 @@ class _Step:
     at: datetime = field(kw_only=True)
     claim: Claim | None = field(default=None, kw_only=True)
     approvals: dict[int, Approval] = field(default_factory=dict, init=False)
+    #: The Map runs that a worker is to look after.
+    runs: list[uuid.UUID] = field(default_factory=list, init=False)
 
     def write(self, answer: asl.Answer) -> Sent:
         row = self.row
@@ -482,11 +522,11 @@ class _Step:
         if not events:
             return Sent(execution=row, state=state, events=())
         models.Event.objects.bulk_create([models.Event.of(row.pk, event) for event in events])
-        self._close_tasks(state)
+        self._close_tasks(state, events)
         tasks = self.open_tasks(state, events)
         claimed = next((task for task in tasks if task.worker), None)
-        self._update_row(state, events)
         self._keep_snapshot(state)
+        self._update_row(state, events)
         self.announce(state, events, tasks)
         return Sent(execution=row, state=state, events=events, tasks=tuple(tasks), claimed=claimed)
 
@@ -510,7 +550,7 @@ class _Step:
                 failing = asl.fail_task(
                     event, error.name, error.cause, asl.Origin(channel="engine")
                 )
-                machine, limits = self.row.definition.machine, conf.current().limits
+                machine, limits = self.row.machine, conf.current().limits
                 following = asl.resume(machine, state, failing, at=self.at, limits=limits)
                 state = following.execution
                 events.extend(following.events)
@@ -518,10 +558,11 @@ class _Step:
                 self.approvals[event.seq] = approval
         return state, tuple(events)
 
-    def _close_tasks(self, state: asl.Execution) -> None:
+    def _close_tasks(self, state: asl.Execution, events: Sequence[asl.AnyEvent]) -> None:
         ended = [task for task in self.before.tasks if task not in state.tasks]
         if not ended:
             return
+        self.runs += children.close_runs(self.row, self.before, ended, events, at=self.at)
         if not state.tasks:
             self.row.tasks.all().delete()
             return
@@ -567,6 +608,7 @@ class _Step:
                 for name in _candidate_names(names)
             ]
         )
+        self.runs += children.open_runs(self.row, state, began, at=self.at)
         return tasks
 
     def _update_row(self, state: asl.Execution, events: Sequence[asl.AnyEvent]) -> None:
@@ -584,12 +626,19 @@ class _Step:
             ),
             "updated_at": self.at,
             "retry_count": row.retry_count + projection.retries(events),
+            **children.columns(row, state),
         }
         rows = models.Execution.objects.filter(pk=row.pk, seq=read_at)
         if rows.update(**changed) != 1:
             raise CorruptLog(f"execution {row.pk} changed under its lock, after event {read_at}")
+        was = row.map_state
         for name, value in changed.items():
             setattr(row, name, value)
+        if row.map_run_id is not None:
+            children.count(row, was, at=self.at)
+            # A worker that makes claims looks after the run itself.
+            if not state.is_running and self.claim is None and children.wants_work(row.map_run_id):
+                self.runs.append(row.map_run_id)
 
     def _keep_snapshot(self, state: asl.Execution) -> None:
         # A large one is written more seldom: reading the tail then costs no more than it.
@@ -608,6 +657,7 @@ class _Step:
     ) -> None:
         row = self.row
         queued = [task.pk for task in tasks if task.status == models.Task.Status.QUEUED]
+        runs = list(dict.fromkeys(self.runs))
         asked = [task for task in tasks if task.kind == models.Task.Kind.APPROVAL]
 
         def announce() -> None:
@@ -617,6 +667,8 @@ class _Step:
                 send(signals.events_recorded, events=events)
             if queued:
                 send(signals.tasks_requested, task_ids=queued)
+            if runs:
+                send(signals.map_runs_requested, run_ids=runs)
             for task in asked:
                 send(signals.approval_requested, task=task)
             if not state.is_running:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import sys
 import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -26,7 +27,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from django_workflows import asl
-from django_workflows.asl import values
+from django_workflows.asl import maprun, values
 from django_workflows.asl.context import TOKEN
 from django_workflows.asl.values import JSON
 
@@ -243,18 +244,23 @@ class Definition(models.Model):
     @property
     def machine(self) -> asl.StateMachine:
         """What ``source`` says, parsed; each process keeps the last few hundred."""
+        return self.processor("")
+
+    def processor(self, pointer: str) -> asl.StateMachine:
+        """The machine that each item of the Map at *pointer* runs; "" is the whole one."""
         # The hash is there because a primary key may be given again after a rollback.
         key = (self.pk, self.content_hash)
-        machine = _machines.get(key)
-        if machine is None:
-            machine = asl.parse(self.source)
+        machines = _machines.get(key)
+        if machines is None:
+            machines = asl.parse(self.source).processors()
             if len(_machines) >= 256:
                 _machines.pop(next(iter(_machines)), None)
-            _machines[key] = machine
-        return machine
+            _machines[key] = machines
+        return machines[pointer]
 
 
-_machines: dict[tuple[int, str], asl.StateMachine] = {}
+#: By version: its machine and those of its Maps' items, by `Execution.processor`.
+_machines: dict[tuple[int, str], Mapping[str, asl.StateMachine]] = {}
 
 
 def _source_text(source: str | bytes | Mapping[str, JSON]) -> str:
@@ -286,8 +292,10 @@ class WaitingFor(models.TextChoices):
 
 
 class Status(models.TextChoices):
-    """`asl.Status`, for people."""
+    """`asl.Status`, for people, and one more for those that have no event yet."""
 
+    #: A distributed Map's item waits for its turn.
+    PENDING = "PENDING", _("pending")
     RUNNING = "RUNNING", _("running")
     SUCCEEDED = "SUCCEEDED", _("succeeded")
     FAILED = "FAILED", _("failed")
@@ -295,8 +303,20 @@ class Status(models.TextChoices):
     ABORTED = "ABORTED", _("stopped")
 
 
+class MapState(models.TextChoices):
+    """How far a Map run is with one of its children. `children` alone changes it."""
+
+    #: To be started, or after a redrive to go on.
+    WAITING = "WAITING", _("waiting")
+    RUNNING = "RUNNING", _("running")
+    ENDED = "ENDED", _("ended")
+
+
 class Execution(models.Model):
-    """One run of a workflow. All but ``seq`` repeats what its events say."""
+    """One run of a workflow, or of a distributed Map's processor for one item.
+
+    All but ``seq`` and what concerns the Map run repeats what its events say.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     workflow = models.ForeignKey(
@@ -338,6 +358,21 @@ class Execution(models.Model):
     #: How long the oldest of the things in ``waiting_for`` has been awaited.
     waiting_since = models.DateTimeField(_("waiting since"), null=True)
     retry_count = models.PositiveIntegerField(_("retries"), default=0)
+    #: Of a distributed Map's item or batch: the run, its place in that, how many items
+    #: it holds, the Map's pointer in the definition, and how far the run is with it.
+    map_run = models.ForeignKey(
+        "MapRun",
+        verbose_name=_("Map run"),
+        on_delete=models.CASCADE,
+        null=True,
+        editable=False,
+        related_name="children",
+        db_index=False,
+    )
+    map_index = models.PositiveIntegerField(_("index"), null=True, editable=False)
+    item_count = models.PositiveIntegerField(_("items"), null=True, editable=False)
+    processor = models.TextField(_("processor"), blank=True, editable=False)
+    map_state = models.CharField(max_length=8, choices=MapState.choices, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("execution")
@@ -353,13 +388,19 @@ class Execution(models.Model):
             ("decide_any_approval", _("Can see and decide every approval")),
         ]
         constraints = [
-            models.UniqueConstraint(fields=["workflow", "name"], name="workflows_one_name")
+            models.UniqueConstraint(fields=["workflow", "name"], name="workflows_one_name"),
+            models.UniqueConstraint(fields=["map_run", "map_index"], name="workflows_one_item"),
         ]
         indexes = [
             models.Index(fields=["-started_at", "id"], name="workflows_started"),
             models.Index(fields=["status", "-started_at"], name="workflows_status"),
             models.Index(
                 fields=["wake_at"], name="workflows_wake_at", condition=Q(wake_at__isnull=False)
+            ),
+            models.Index(
+                fields=["map_run", "map_state", "map_index"],
+                name="workflows_map_state",
+                condition=Q(map_run__isnull=False),
             ),
         ]
 
@@ -369,6 +410,125 @@ class Execution(models.Model):
     @property
     def is_running(self) -> bool:
         return self.status == Status.RUNNING
+
+    @property
+    def machine(self) -> asl.StateMachine:
+        """What it executes: the version's machine, or the processor of one of its Maps."""
+        return self.definition.processor(self.processor)
+
+
+class MapRun(models.Model):
+    """The run of a distributed Map: what it was told, and how far its children are.
+
+    Made with the TaskStarted that asks for it. The counts of children are moved in
+    the transactions that move the children; see `children`.
+    """
+
+    class Status(models.TextChoices):
+        RUNNING = "RUNNING", _("running")
+        SUCCEEDED = "SUCCEEDED", _("succeeded")
+        FAILED = "FAILED", _("failed")
+        ABORTED = "ABORTED", _("stopped")
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    execution = models.ForeignKey(
+        Execution, verbose_name=_("execution"), on_delete=models.CASCADE, related_name="map_runs"
+    )
+    #: The seq of the TaskStarted that it answers; after a redrive, of the next one.
+    task = models.PositiveIntegerField(_("task"))
+    #: The seq of the StateEntered; the same after a redrive.
+    visit = models.PositiveIntegerField(_("visit"))
+    state = models.CharField(_("state"), max_length=200)
+    label = models.CharField(_("label"), max_length=80, blank=True)
+    #: A JSON array as text, as in `Event`.
+    path = models.TextField(_("path"), default="[]")
+    #: The Map's pointer in the definition.
+    processor = models.TextField(_("processor"))
+    #: What joins the children's Context Object.
+    context = PayloadField(_("context"), default=dict)
+    status = models.CharField(
+        _("status"), max_length=16, choices=Status.choices, default=Status.RUNNING
+    )
+    #: 0 is no limit of its own; the setting MAX_MAP_CONCURRENCY limits it then.
+    max_concurrency = models.PositiveIntegerField(_("concurrency"), default=0)
+    tolerated_failure_count = models.PositiveIntegerField(_("tolerated failures"), null=True)
+    tolerated_failure_percentage = models.FloatField(_("tolerated percentage"), null=True)
+    redrive_count = models.PositiveIntegerField(_("redrives"), default=0)
+    #: After a redrive, until the children that did not succeed wait again.
+    reviving = models.BooleanField(default=False)
+
+    #: How many items became children so far, and how many there are; NULL while they are read.
+    items_read = models.PositiveIntegerField(_("items read"), default=0)
+    total_items = models.PositiveIntegerField(_("items"), null=True)
+    #: How many items are in children that did not end well.
+    items_failed = models.PositiveIntegerField(_("items that failed"), default=0)
+    #: How many children are at what.
+    pending = models.PositiveIntegerField(_("pending"), default=0)
+    running = models.PositiveIntegerField(_("running"), default=0)
+    succeeded = models.PositiveIntegerField(_("succeeded"), default=0)
+    failed = models.PositiveIntegerField(_("failed"), default=0)
+    timed_out = models.PositiveIntegerField(_("timed out"), default=0)
+    aborted = models.PositiveIntegerField(_("stopped"), default=0)
+    results_written = models.PositiveIntegerField(_("results written"), default=0)
+
+    started_at = models.DateTimeField(_("started"))
+    #: When a child moved last.
+    updated_at = models.DateTimeField(_("last progress"))
+    ended_at = models.DateTimeField(_("ended"), null=True)
+    #: The worker that reads items or writes results, and until when it may be silent.
+    worker = models.CharField(_("worker"), max_length=200, blank=True)
+    lease_until = models.DateTimeField(_("lease"), null=True)
+    #: When the clock looks after it; NULL for never.
+    due_at = models.DateTimeField(_("due"), null=True)
+
+    class Meta:
+        verbose_name = _("Map run")
+        verbose_name_plural = _("Map runs")
+        ordering = ["-started_at", "id"]
+        default_permissions = ("view",)
+        constraints = [
+            models.UniqueConstraint(fields=["execution", "task"], name="workflows_one_map_run")
+        ]
+        indexes = [
+            models.Index(
+                fields=["due_at"], name="workflows_run_due_at", condition=Q(due_at__isnull=False)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.state} {self.pk}"
+
+    @property
+    def is_running(self) -> bool:
+        return self.status == self.Status.RUNNING
+
+    @property
+    def arn(self) -> str:
+        """What ``MapRunArn`` says."""
+        return f"mapRun:{self.execution.workflow.name}/{self.label or self.state}:{self.pk}"
+
+    @property
+    def total(self) -> int:
+        """How many children are stored."""
+        ended = self.succeeded + self.failed + self.timed_out + self.aborted
+        return self.pending + self.running + ended
+
+    @property
+    def is_through(self) -> bool:
+        """Whether all items were read and all children have ended."""
+        return self.total_items is not None and not self.pending and not self.running
+
+    @property
+    def is_over_tolerance(self) -> bool:
+        """Whether more items failed than may."""
+        # While items are read, a percentage is exceeded only if it can't be otherwise.
+        total = sys.maxsize if self.total_items is None else self.total_items
+        return maprun.is_over_tolerance(
+            self.tolerated_failure_count,
+            self.tolerated_failure_percentage,
+            failed=self.items_failed,
+            total=total,
+        )
 
 
 class Snapshot(models.Model):
@@ -486,6 +646,7 @@ class Task(models.Model):
 
     class Kind(models.TextChoices):
         HANDLER = "handler", _("handler")
+        MAP_RUN = "map_run", _("Map run")
         CALLBACK = "callback", _("answer from outside")
         APPROVAL = "approval", _("approval")
 

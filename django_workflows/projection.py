@@ -13,10 +13,18 @@ from django_workflows.models import WaitingFor, storable
 
 #: The kinds of tasks as an execution's row has them, the first that is there counts.
 _TASKS = {
-    resources.Kind.APPROVAL: WaitingFor.APPROVAL,
-    resources.Kind.CALLBACK: WaitingFor.CALLBACK,
-    resources.Kind.HANDLER: WaitingFor.TASK,
+    models.Task.Kind.APPROVAL: WaitingFor.APPROVAL,
+    models.Task.Kind.CALLBACK: WaitingFor.CALLBACK,
+    models.Task.Kind.HANDLER: WaitingFor.TASK,
+    models.Task.Kind.MAP_RUN: WaitingFor.TASK,
 }
+
+
+def task_kind(event: asl.TaskStarted) -> models.Task.Kind:
+    """Who answers the task that *event* started."""
+    if event.role == "map":
+        return models.Task.Kind.MAP_RUN
+    return models.Task.Kind(resources.kind(event.resource))
 
 
 def columns(
@@ -52,7 +60,7 @@ def of_log(log: Sequence[asl.AnyEvent]) -> dict[str, Any]:
     oldest_task: dict[str, datetime] = {}
     for event in log:
         if isinstance(event, asl.TaskStarted) and event.seq in state.tasks:
-            kind = resources.kind(event.resource)
+            kind = task_kind(event)
             oldest_task[kind] = min(event.at, oldest_task.get(kind, event.at))
     return {
         **columns(state, oldest_task=oldest_task, wait_began=began.__getitem__),
@@ -105,12 +113,12 @@ def current_states(state: asl.Execution) -> str:
 
 def task_row(execution: models.Execution, event: asl.TaskStarted) -> models.Task:
     """The row for the open task that *event* started, but for what only approvals have."""
-    kind = resources.kind(event.resource)
-    calls = resources.calls_handler(event.resource)
+    kind = task_kind(event)
+    calls = kind != models.Task.Kind.MAP_RUN and resources.calls_handler(event.resource)
     return models.Task(
         execution=execution,
         seq=event.seq,
-        kind=models.Task.Kind(kind),
+        kind=kind,
         status=models.Task.Status.QUEUED if calls else models.Task.Status.PENDING,
         resource=storable(event.resource),
         state=storable(event.state, 200),

@@ -14,6 +14,9 @@ events_recorded = Signal()
 #: Workers are to take tasks. Arguments: execution, task_ids (a list).
 tasks_requested = Signal()
 
+#: Workers are to look after runs of distributed Maps. Arguments: run_ids (a list).
+map_runs_requested = Signal()
+
 #: People are asked to decide. Arguments: execution, task (the row).
 approval_requested = Signal()
 

@@ -21,13 +21,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, connection
 from django.db.models import F
 from django.utils import timezone
 from django_q.exceptions import TimeoutException
 
-from django_workflows import actors, asl, conf, engine, handlers, models
+from django_workflows import actors, asl, conf, engine, handlers, mapruns, models
 from django_workflows.asl import values
 from django_workflows.handlers import PENDING, TaskContext, TaskError, UnknownResource
 
@@ -73,15 +74,34 @@ def run(task_id: int) -> None:
     until DRIVE_SECONDS are over. Entry point of the queue; raises nothing.
     """
     drive = _Drive(until=time.monotonic() + conf.current().drive_seconds)
-    try:
+    with _quietly(f"task row {task_id}"):
         held = claim(task_id)
         while held is not None:
             held = _work(held, drive)
+
+
+def drive_map_run(run_id: str) -> None:
+    """Look after this run of a distributed Map, and do the task that comes of it.
+
+    Entry point of the queue; raises nothing.
+    """
+    drive = _Drive(until=time.monotonic() + conf.current().drive_seconds)
+    with _quietly(f"Map run {run_id}"):
+        held = _next(_drive_map_run(UUID(run_id), drive), drive)
+        while held is not None:
+            held = _work(held, drive)
+
+
+@contextmanager
+def _quietly(what: str) -> Iterator[None]:
+    """Raise nothing: what was not stored is done again, by whoever gets it next."""
+    try:
+        yield
     except TimeoutException:
         # Between two handlers: what is claimed comes back when its lease runs out.
-        logger.warning("task row %s: the queue's time for it ran out", task_id)
+        logger.warning("%s: the queue's time for it ran out", what)
     except Exception:
-        logger.exception("task row %s: no answer could be stored; it will come again", task_id)
+        logger.exception("%s: no answer could be stored; it will come again", what)
 
 
 def claim(task_id: int) -> Held | None:
@@ -209,17 +229,29 @@ def _answer(
             time.sleep(pause)
             pause = min(pause * 2, 2.0)
         else:
-            return _next(sent)
+            if wish is None:
+                # What follows was asked of the queue.
+                return None
+            return _next(sent, drive)
 
 
-def _next(sent: engine.Sent) -> Held | None:
-    task = sent.claimed
-    if task is None:
+def _next(sent: engine.Sent | None, drive: _Drive) -> Held | None:
+    """What this worker does next: the same execution's task, or its Map run's."""
+    while sent is not None and sent.claimed is None:
+        run_id = sent.execution.map_run_id
+        if run_id is None or sent.state.is_running:
+            return None
+        sent = _drive_map_run(run_id, drive)
+    if sent is None or (task := sent.claimed) is None:
         return None
     for event in sent.events:
         if isinstance(event, asl.TaskStarted) and event.seq == task.seq:
             return Held(task=task, event=event)
     return None
+
+
+def _drive_map_run(run_id: UUID, drive: _Drive) -> engine.Sent | None:
+    return mapruns.drive(run_id, mapruns.Worker(name=worker_name(), until=drive.until))
 
 
 def _name(task: models.Task) -> str:

@@ -252,6 +252,19 @@ class StateMachine:
     timeout_seconds: int | None = None
     query_language: QueryLanguage = "JSONPath"
 
+    def processors(self) -> dict[str, StateMachine]:
+        """This machine by "", and every Map's processor in it by the Map's pointer."""
+        found = {"": self}
+        todo = [self]
+        while todo:
+            for state in todo.pop().states.values():
+                if isinstance(state, Parallel):
+                    todo.extend(state.branches)
+                elif isinstance(state, Map):
+                    found[state.pointer] = state.processor
+                    todo.append(state.processor)
+        return found
+
     def at(self, path: Sequence[str | int]) -> StateMachine:
         """The machine that the branch at *path* of an execution runs in."""
         machine = self

@@ -50,27 +50,53 @@ class MapRun:
         """How many children may run at a time; 0 is no limit."""
         return int(self._asked("MaxConcurrency") or 0)
 
+    @property
+    def item_reader(self) -> dict[str, JSON] | None:
+        """Resource, Parameters, ReaderConfig and MaxItems of what reads the items."""
+        reader: dict[str, JSON] | None = self._asked("ItemReader")
+        return reader
+
+    @property
+    def result_writer(self) -> dict[str, JSON] | None:
+        """Resource, Parameters and WriterConfig of what writes the results."""
+        writer: dict[str, JSON] | None = self._asked("ResultWriter")
+        return writer
+
+    @property
+    def is_batched(self) -> bool:
+        """Whether a child's input holds several items."""
+        return self._asked("ItemBatcher") is not None
+
+    @property
+    def tolerated_failure_count(self) -> int | None:
+        count: int | None = self._asked("ToleratedFailureCount")
+        return count
+
+    @property
+    def tolerated_failure_percentage(self) -> float | None:
+        percentage: float | None = self._asked("ToleratedFailurePercentage")
+        return percentage
+
     def is_over_tolerance(self, failed: int, total: int) -> bool:
         """Whether *failed* of *total* items are more than may fail.
 
         Where nothing is said, one is. Items count, not batches.
         """
-        count, percentage = (
-            self._asked("ToleratedFailureCount"),
-            self._asked("ToleratedFailurePercentage"),
+        return is_over_tolerance(
+            self.tolerated_failure_count,
+            self.tolerated_failure_percentage,
+            failed=failed,
+            total=total,
         )
-        if not failed:
-            return False
-        if count is None and percentage is None:
-            return True
-        return Tolerance(count, percentage).is_exceeded_by(failed, total)
 
-    def inputs(self, items: Iterable[JSON]) -> Iterator[JSON]:
+    def inputs(self, items: Iterable[JSON], *, first: int = 0) -> Iterator[JSON]:
         """The children's inputs: each item after ItemSelector, in batches where asked for.
 
-        Reads *items* as it goes. Raises StateError where a selector or a batch fails.
+        Reads *items* as it goes; ``first`` is the index of their first, where the
+        children of those before it are there already. Raises StateError where a
+        selector or a batch fails.
         """
-        selected = (self._selected(index, item) for index, item in enumerate(items))
+        selected = (self._selected(index, item) for index, item in enumerate(items, first))
         batcher = self._asked("ItemBatcher")
         return selected if batcher is None else batches(batcher, selected)
 
@@ -106,6 +132,17 @@ def map_run(workflow: StateMachine, execution: Execution, task: TaskStarted) -> 
     if not isinstance(state, Map) or task.role != "map":
         raise ValueError(f"task {task.seq} asks for no Map run")
     return MapRun(state=state, execution=execution, task=task)
+
+
+def is_over_tolerance(
+    count: int | None, percentage: float | None, *, failed: int, total: int
+) -> bool:
+    """Whether *failed* of *total* items are more than may fail; where nothing is said, one is."""
+    if not failed:
+        return False
+    if count is None and percentage is None:
+        return True
+    return Tolerance(count, percentage).is_exceeded_by(failed, total)
 
 
 def threshold_exceeded() -> StateError:
