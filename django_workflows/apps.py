@@ -11,11 +11,12 @@ class WorkflowsConfig(AppConfig):
 
     def ready(self) -> None:
         """Find the handlers of all apps, and connect the queue."""
-        from django_workflows import checks  # noqa: F401 - registers them
+        from django_workflows import checks, nesting  # noqa: F401 - checks register themselves
 
         # Without it, a check says what is missing.
         if apps.is_installed("django_q"):
             from django_workflows import dispatch
 
             dispatch.connect()
+        nesting.connect()
         autodiscover_modules("workflow_tasks")

@@ -20,7 +20,7 @@ from uuid import UUID
 from django.db import connection
 from django.utils import timezone
 
-from django_workflows import actors, asl, conf, engine, mapruns, models, signals
+from django_workflows import actors, asl, conf, engine, mapruns, models, nesting, signals
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +41,8 @@ class Tick:
     redelivered: int = 0
     #: Tasks that failed, having been delivered too often.
     failed: int = 0
+    #: Executions whose parents were told of their end, or that nobody waited for any more.
+    settled: int = 0
     #: The next moment at which there is something to do, as far as is known.
     next_due: datetime | None = None
 
@@ -99,17 +101,29 @@ class Clock:
             for run in map_runs[:batch]
             if run.due_at is not None and run.due_at <= now
         )
+        owing = models.Execution.objects.filter(parent_due_at__isnull=False)
+        ties = list(
+            owing.exclude(pk__in=[key for key in skipped if isinstance(key, UUID)])
+            .order_by("parent_due_at")
+            .values_list("pk", "parent_due_at")[: batch + 1]
+        )
+        settled = sum(
+            self._tries(key, partial(nesting.look_after, key))
+            for key, due_at in ties[:batch]
+            if due_at is not None and due_at <= now
+        )
         # Sorted: the last ones are either still to come, or more than fitted in.
-        moments = [wake_at for _, wake_at in wakes] + [task.due_at for task in tasks]
+        moments = [moment for _, moment in [*wakes, *ties]] + [task.due_at for task in tasks]
         moments += [run.due_at for run in map_runs]
-        left = [wake_at for _, wake_at in wakes[batch:]] + [task.due_at for task in tasks[batch:]]
-        left += [run.due_at for run in map_runs[batch:]]
+        left = [moment for _, moment in [*wakes[batch:], *ties[batch:]]]
+        left += [task.due_at for task in tasks[batch:]] + [run.due_at for run in map_runs[batch:]]
         open_moments = [moment for moment in moments if moment is not None and moment > now]
         open_moments += [moment for moment in left if moment is not None]
         return Tick(
             woken=woken,
             redelivered=redelivered,
             failed=failed,
+            settled=settled,
             next_due=min(open_moments, default=None),
         )
 

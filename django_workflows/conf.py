@@ -42,6 +42,8 @@ class Settings:
     #: Which of Django's STORAGES holds what definitions call a bucket, by its name; a
     #: bucket that is not here is the storage of that name, or a folder of the default one.
     buckets: Mapping[str, str] = field(default_factory=dict)
+    #: How many executions may run that were each started by a task of the one before.
+    max_nesting: int = 20
     #: The django-q2 cluster whose queue gets the tasks; None for the default one.
     cluster: str | None = None
 

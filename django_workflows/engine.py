@@ -181,12 +181,15 @@ def start(
     actor: Actor,
     name: str | None = None,
     context: Mapping[str, JSON] | None = None,
+    definition: models.Definition | None = None,
+    parent: models.Task | None = None,
     at: datetime | None = None,
 ) -> models.Execution:
-    """Begin an execution of the current version of *workflow*.
+    """Begin an execution of *workflow*: of its current version, or of *definition*.
 
     ``name`` makes it safe to ask twice: a second start with an equal input returns
     the execution there is, running or ended. ``context`` joins the Context Object.
+    ``parent`` is the task that asks for it; see `nesting`.
 
     Raises NotAllowed; NotPublished; ExecutionAlreadyExists where the name was used
     with another input; asl.InvalidValue where the input is not JSON data or too
@@ -200,23 +203,26 @@ def start(
         if name is not None and (existing := _existing(workflow, name)) is not None:
             return _same(existing, input)
         current = models.Workflow.objects.select_related("current").get(pk=workflow.pk)
-        if current.current is None:
+        definition = definition or current.current
+        if definition is None:
             raise NotPublished(f"the workflow {workflow} has no version yet")
         at = at or timezone.now()
         key = uuid.uuid4()
         row = models.Execution(
             id=key,
             workflow=current,
-            definition=current.current,
+            definition=definition,
             name=name or str(key),
             input=input,
             started_at=at,
             updated_at=at,
             started_by=actor.user if actor.kind is actors.Kind.USER else None,
+            parent_id=None if parent is None else parent.execution_id,
+            parent_task=None if parent is None else parent.seq,
             seq=0,
         )
         answer = asl.start(
-            current.current.machine,
+            definition.machine,
             _context(row, context),
             input,
             at=at,
@@ -515,6 +521,8 @@ class _Step:
     approvals: dict[int, Approval] = field(default_factory=dict, init=False)
     #: The Map runs that a worker is to look after.
     runs: list[uuid.UUID] = field(default_factory=list, init=False)
+    #: Executions that a task waited for which ended without them.
+    left: list[uuid.UUID] = field(default_factory=list, init=False)
 
     def write(self, answer: asl.Answer) -> Sent:
         row = self.row
@@ -563,11 +571,29 @@ class _Step:
         if not ended:
             return
         self.runs += children.close_runs(self.row, self.before, ended, events, at=self.at)
+        self._leave_children(ended)
         if not state.tasks:
             self.row.tasks.all().delete()
             return
         for some in _chunks(ended):
             self.row.tasks.filter(seq__in=some).delete()
+
+    def _leave_children(self, ended: Sequence[int]) -> None:
+        """Note of executions for which *ended* tasks waited that nobody does any more."""
+        waited = [task for task in ended if resources.awaits_execution(self._resource_before(task))]
+        if not waited:
+            return
+        rows = self.row.children.filter(parent_task__in=waited, ended_at=None)
+        self.left = list(rows.values_list("pk", flat=True))
+        rows.filter(pk__in=self.left).update(parent_due_at=later(self.at))
+
+    def _resource_before(self, task: int) -> str:
+        """The resource of a task that was open before the command."""
+        path = self.before.tasks[task]
+        name = self.before.branches[path].state
+        assert name is not None
+        state = self.row.machine.at(path).states[name]
+        return str(getattr(state, "resource", ""))
 
     def open_tasks(self, state: asl.Execution, events: Sequence[asl.AnyEvent]) -> list[models.Task]:
         began = [
@@ -628,6 +654,8 @@ class _Step:
             "retry_count": row.retry_count + projection.retries(events),
             **children.columns(row, state),
         }
+        if row.parent_id is not None and state.is_running != self.before.is_running:
+            changed["parent_due_at"] = None if state.is_running else later(self.at)
         rows = models.Execution.objects.filter(pk=row.pk, seq=read_at)
         if rows.update(**changed) != 1:
             raise CorruptLog(f"execution {row.pk} changed under its lock, after event {read_at}")
@@ -671,10 +699,17 @@ class _Step:
                 send(signals.map_runs_requested, run_ids=runs)
             for task in asked:
                 send(signals.approval_requested, task=task)
+            if self.left:
+                send(signals.children_left, child_ids=self.left)
             if not state.is_running:
                 send(signals.execution_ended)
 
         transaction.on_commit(announce, robust=True)
+
+
+def later(at: datetime) -> datetime:
+    """When the clock does what was to be done right after *at*, if it was not."""
+    return at + timedelta(seconds=conf.current().redeliver_seconds)
 
 
 def redelivery_at(offers: int, at: datetime) -> datetime:

@@ -315,7 +315,7 @@ class MapState(models.TextChoices):
 class Execution(models.Model):
     """One run of a workflow, or of a distributed Map's processor for one item.
 
-    All but ``seq`` and what concerns the Map run repeats what its events say.
+    All but ``seq`` and what concerns its parent or Map run repeats what its events say.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -346,6 +346,18 @@ class Execution(models.Model):
         null=True,
         related_name="+",
     )
+    #: The execution that started it by one of its tasks, and that task's seq.
+    parent = models.ForeignKey(
+        "self",
+        verbose_name=_("parent"),
+        on_delete=models.SET_NULL,
+        null=True,
+        editable=False,
+        related_name="children",
+    )
+    parent_task = models.PositiveIntegerField(_("parent's task"), null=True, editable=False)
+    #: When the clock looks after what it and its parent owe each other: see `nesting`.
+    parent_due_at = models.DateTimeField(null=True, editable=False)
     #: The number of its last event: how many there are.
     seq = models.PositiveIntegerField(_("events"))
     #: When the clock is to send the next Wake; NULL for never.
@@ -392,6 +404,11 @@ class Execution(models.Model):
             models.UniqueConstraint(fields=["map_run", "map_index"], name="workflows_one_item"),
         ]
         indexes = [
+            models.Index(
+                fields=["parent_due_at"],
+                name="workflows_parent_due_at",
+                condition=Q(parent_due_at__isnull=False),
+            ),
             models.Index(fields=["-started_at", "id"], name="workflows_started"),
             models.Index(fields=["status", "-started_at"], name="workflows_status"),
             models.Index(

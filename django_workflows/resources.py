@@ -6,6 +6,8 @@
 ``...:activity:NAME``               the same
 ``NAME.waitForTaskToken``           the handler of NAME is called, and what it
                                     returns is dropped; the token is awaited
+``...startExecution.sync``          a handler starts an execution; its end is
+                                    awaited
 everything else                     a handler's result is awaited
 ==================================  ===========================================
 """
@@ -20,6 +22,9 @@ CALLBACK = "callback"
 TOKEN_SUFFIX = ".waitForTaskToken"  # noqa: S105
 
 _ACTIVITY = re.compile(r"arn:[^:]+:states:[^:]*:[^:]*:activity:.+", re.DOTALL)
+
+
+_SYNC = re.compile(r"arn:[a-z-]+:states:[^:]*:[^:]*:states:startExecution\.sync(?::2)?")
 
 
 class Kind(StrEnum):
@@ -45,6 +50,11 @@ def base(resource: str) -> str:
 def awaits_token(resource: str) -> bool:
     """Whether the handler's return value is not the result."""
     return resource.endswith(TOKEN_SUFFIX)
+
+
+def awaits_execution(resource: str) -> bool:
+    """Whether the end of the execution that the handler starts is the result."""
+    return _SYNC.fullmatch(resource) is not None
 
 
 def calls_handler(resource: str) -> bool:

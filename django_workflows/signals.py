@@ -17,6 +17,10 @@ tasks_requested = Signal()
 #: Workers are to look after runs of distributed Maps. Arguments: run_ids (a list).
 map_runs_requested = Signal()
 
+#: Executions were left by the task that waited for them, which ended otherwise.
+#: Arguments: execution (the one left them), child_ids (a list).
+children_left = Signal()
+
 #: People are asked to decide. Arguments: execution, task (the row).
 approval_requested = Signal()
 
