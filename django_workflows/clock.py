@@ -64,6 +64,8 @@ class Clock:
 
         Raises only where the database can't be asked what is due.
         """
+        # With no moment given each wake has its own: the last of many comes later.
+        moment = partial(_given, now) if now is not None else timezone.now
         now = now or timezone.now()
         batch = conf.current().clock_batch
         skipped = self._skipped()
@@ -74,7 +76,7 @@ class Clock:
             ).values_list("pk", "wake_at")[: batch + 1]
         )
         woken = sum(
-            self._tries(key, partial(_wake, key, now))
+            self._tries(key, partial(_wake, key, moment))
             for key, wake_at in wakes[:batch]
             if wake_at is not None and wake_at <= now
         )
@@ -145,8 +147,12 @@ class Clock:
         return done
 
 
-def _wake(execution_id: UUID, now: datetime) -> bool:
-    return engine.wake(execution_id, at=now, actor=CLOCK) is not None
+def _wake(execution_id: UUID, moment: Callable[[], datetime]) -> bool:
+    return engine.wake(execution_id, at=moment(), actor=CLOCK) is not None
+
+
+def _given(now: datetime) -> datetime:
+    return now
 
 
 def _offer_again(task: models.Task, now: datetime) -> bool:

@@ -11,6 +11,7 @@ from django.conf import settings
 
 from django_workflows import asl
 from django_workflows.asl import values
+from django_workflows.asl.expressions.names import JsonataLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +22,13 @@ class Settings:
     payload_bytes: int = values.MAX_PAYLOAD_BYTES
     #: How many events an execution may have. AWS: 25,000.
     history_events: int = asl.Limits().history_events
+    #: How long one JSONata expression may take.
+    jsonata_seconds: float = JsonataLimits().timeout_seconds
+    #: How deep it may nest, and how long its arrays and texts (in bytes) may be. These
+    #: are AWS's limits, as measured.
+    jsonata_depth: int = JsonataLimits().depth
+    jsonata_array_length: int = JsonataLimits().array_length
+    jsonata_string_length: int = JsonataLimits().string_length
     #: After how many events an execution is stored as a whole again.
     snapshot_every: int = 50
     #: How long a worker may be silent before its task is given to another.
@@ -49,7 +57,17 @@ class Settings:
 
     @property
     def limits(self) -> asl.Limits:
-        return asl.Limits(payload_bytes=self.payload_bytes, history_events=self.history_events)
+        """What the interpreter is told of them."""
+        return asl.Limits(
+            payload_bytes=self.payload_bytes,
+            history_events=self.history_events,
+            jsonata=JsonataLimits(
+                timeout_seconds=self.jsonata_seconds,
+                depth=self.jsonata_depth,
+                array_length=self.jsonata_array_length,
+                string_length=self.jsonata_string_length,
+            ),
+        )
 
 
 #: The members' names, as they stand in the site's settings.

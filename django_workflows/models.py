@@ -288,7 +288,7 @@ class WaitingFor(models.TextChoices):
     CALLBACK = "callback", _("answer from outside")
     TASK = "task", _("task")
     RETRY = "retry", _("retry")
-    TIMER = "timer", _("moment")
+    TIMER = "timer", _("timer")
 
 
 class Status(models.TextChoices):

@@ -163,7 +163,10 @@ def _command(held: Held, drive: _Drive) -> asl.CompleteTask | asl.FailTask | Non
         except (Exception, SystemExit) as raised:
             # A handler that calls exit() ends its task, not the worker.
             if not isinstance(raised, TaskError):
-                logger.warning("task %s: its handler raised", _name(held.task), exc_info=True)
+                # Retry and Catch are there for it: a line, and the trace for who looks.
+                what = f"{type(raised).__name__}: {raised}"
+                logger.warning("task %s: its handler raised %.500s", _name(held.task), what)
+                logger.info("task %s: its trace", _name(held.task), exc_info=True)
             error, cause = handlers.error_of(raised, event.resource)
         else:
             if result is PENDING:

@@ -68,7 +68,7 @@ class Migration(migrations.Migration):
                             ("callback", "answer from outside"),
                             ("task", "task"),
                             ("retry", "retry"),
-                            ("timer", "moment"),
+                            ("timer", "timer"),
                         ],
                         max_length=16,
                         verbose_name="waiting for",
