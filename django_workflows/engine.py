@@ -310,17 +310,19 @@ def send(
     actor: Actor,
     at: datetime | None = None,
     claim: Claim | None = None,
+    skip_locked: bool = False,
 ) -> Sent:
     """Take *command* to the execution, and store what follows.
 
     ``at`` is now by default; it is never earlier than the last event. With
-    ``claim``, the first task that a handler is to do next is the sender's.
+    ``claim``, the first task that a handler is to do next is the sender's. With
+    ``skip_locked`` an execution that another is at counts as none.
 
     Raises asl.CommandRejected (NotAllowed, NotPending, ExecutionEnded, NotRedrivable)
     and asl.InvalidValue, with nothing written; models.Execution.DoesNotExist.
     """
     with transaction.atomic():
-        row = _locked(execution_id)
+        row = _locked(execution_id, skip_locked=skip_locked)
         number = getattr(command, "task", None)
         task = None if number is None else row.tasks.filter(seq=number).first()
         authorize(actor, _action(command), execution=row, task=task)
@@ -431,7 +433,7 @@ def _action(command: asl.AnyCommand) -> Action:
         case asl.FailTask():
             return Action.FAIL_TASK
         case asl.TakeTask():
-            return Action.COMPLETE_TASK
+            return Action.WORK_ACTIVITIES
         case asl.Heartbeat():
             return Action.HEARTBEAT
         case asl.FinishWaiting():
@@ -502,6 +504,7 @@ def rebuild(execution_id: uuid.UUID) -> models.Execution:
             if resources.kind(event.resource) is resources.Kind.APPROVAL:
                 step.approvals[event.seq] = approvals.read(event.input, state=event.state)
         tasks = step.open_tasks(state, missing)
+        step.mark_taken(events)
         models.Execution.objects.filter(pk=row.pk).update(**projection.of_log(events))
         step.announce(state, (), tasks)
         return models.Execution.objects.get(pk=row.pk)
@@ -532,6 +535,7 @@ class _Step:
         models.Event.objects.bulk_create([models.Event.of(row.pk, event) for event in events])
         self._close_tasks(state, events)
         tasks = self.open_tasks(state, events)
+        self.mark_taken(events)
         claimed = next((task for task in tasks if task.worker), None)
         self._keep_snapshot(state)
         self._update_row(state, events)
@@ -610,7 +614,7 @@ class _Step:
                 task.title = storable(approval.title, 200)
                 task.instructions = storable(approval.instructions)
                 task.decisions = list(approval.decisions)
-            if task.status == models.Task.Status.QUEUED:
+            if _is_for_queue(task):
                 if claim is None:
                     task.offers = 1
                     task.offered_at = self.at
@@ -636,6 +640,14 @@ class _Step:
         )
         self.runs += children.open_runs(self.row, state, began, at=self.at)
         return tasks
+
+    def mark_taken(self, events: Sequence[asl.AnyEvent]) -> None:
+        """Note which activities' tasks workers have fetched."""
+        for event in events:
+            if isinstance(event, asl.TaskTaken):
+                self.row.tasks.filter(seq=event.task).update(
+                    status=models.Task.Status.RUNNING, worker=storable(event.worker or "", 200)
+                )
 
     def _update_row(self, state: asl.Execution, events: Sequence[asl.AnyEvent]) -> None:
         row, read_at = self.row, self.before.seq
@@ -684,7 +696,7 @@ class _Step:
         tasks: Sequence[models.Task],
     ) -> None:
         row = self.row
-        queued = [task.pk for task in tasks if task.status == models.Task.Status.QUEUED]
+        queued = [task.pk for task in tasks if _is_for_queue(task)]
         runs = list(dict.fromkeys(self.runs))
         asked = [task for task in tasks if task.kind == models.Task.Kind.APPROVAL]
 
@@ -705,6 +717,12 @@ class _Step:
                 send(signals.execution_ended)
 
         transaction.on_commit(announce, robust=True)
+
+
+def _is_for_queue(task: models.Task) -> bool:
+    """Whether one of our workers is to take it, and not one outside."""
+    is_queued = task.status == models.Task.Status.QUEUED
+    return is_queued and task.kind != models.Task.Kind.ACTIVITY
 
 
 def later(at: datetime) -> datetime:

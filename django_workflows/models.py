@@ -397,6 +397,7 @@ class Execution(models.Model):
             ("finish_waiting", _("Can end an execution's wait")),
             ("complete_task", _("Can complete an execution's task")),
             ("fail_task", _("Can fail an execution's task")),
+            ("work_activities", _("Can fetch the tasks of activities")),
             ("decide_any_approval", _("Can see and decide every approval")),
         ]
         constraints = [
@@ -653,6 +654,10 @@ def without_tokens(value: JSON) -> JSON:
     return value if hidden == text else json.loads(hidden)
 
 
+#: How much of an activity's name counts. AWS: 80.
+MAX_ACTIVITY = 200
+
+
 class Task(models.Model):
     """An open task of an execution; the row goes when the task ends.
 
@@ -665,6 +670,7 @@ class Task(models.Model):
         HANDLER = "handler", _("handler")
         MAP_RUN = "map_run", _("Map run")
         CALLBACK = "callback", _("answer from outside")
+        ACTIVITY = "activity", _("worker outside")
         APPROVAL = "approval", _("approval")
 
     class Status(models.TextChoices):
@@ -684,6 +690,8 @@ class Task(models.Model):
     status = models.CharField(_("status"), max_length=16, choices=Status.choices)
     resource = models.TextField(_("resource"))
     state = models.CharField(_("state"), max_length=200)
+    #: The name under which workers outside ask for it.
+    activity = models.CharField(_("activity"), max_length=MAX_ACTIVITY, blank=True)
     #: A JSON array as text, as in `Event`.
     path = models.TextField(_("path"), default="[]")
     title = models.CharField(_("title"), max_length=200, blank=True)
@@ -717,6 +725,11 @@ class Task(models.Model):
                 fields=["due_at"], name="workflows_due_at", condition=Q(due_at__isnull=False)
             ),
             models.Index(fields=["kind", "created_at"], name="workflows_task_kind"),
+            models.Index(
+                fields=["activity", "created_at"],
+                name="workflows_activity",
+                condition=Q(kind="activity", status="QUEUED"),
+            ),
         ]
 
     def __str__(self) -> str:

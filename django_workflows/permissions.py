@@ -33,6 +33,7 @@ class Action(StrEnum):
     COMPLETE_TASK = "complete_task"
     FAIL_TASK = "fail_task"
     HEARTBEAT = "heartbeat"
+    WORK_ACTIVITIES = "work_activities"
     DECIDE = "decide"
     WAKE = "wake"
 
@@ -160,6 +161,12 @@ def visible_tasks(user: Any) -> QuerySet[models.Task]:
     if user.has_perm("django_workflows.view_execution"):
         visible |= ~approval
     return tasks.filter(visible)
+
+
+def workable_tasks(actor: Actor) -> QuerySet[models.Task]:
+    """The activities' open tasks that *actor*, who may fetch any at all, may fetch."""
+    tasks = models.Task.objects.filter(kind=models.Task.Kind.ACTIVITY)
+    return tasks.filter(_steerable(actor.user)) if actor.kind is actors.Kind.USER else tasks
 
 
 def inbox(user: Any) -> QuerySet[models.Task]:

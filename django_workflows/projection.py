@@ -15,6 +15,7 @@ from django_workflows.models import WaitingFor, storable
 _TASKS = {
     models.Task.Kind.APPROVAL: WaitingFor.APPROVAL,
     models.Task.Kind.CALLBACK: WaitingFor.CALLBACK,
+    models.Task.Kind.ACTIVITY: WaitingFor.CALLBACK,
     models.Task.Kind.HANDLER: WaitingFor.TASK,
     models.Task.Kind.MAP_RUN: WaitingFor.TASK,
 }
@@ -85,7 +86,8 @@ def _waiting(
         return "", None
     for kind, waiting_for in _TASKS.items():
         if kind in oldest_task:
-            return waiting_for, oldest_task[kind]
+            alike = [other for other in _TASKS if _TASKS[other] == waiting_for]
+            return waiting_for, min(oldest_task[one] for one in alike if one in oldest_task)
     if not state.waits:
         return "", None
     retries = [
@@ -114,14 +116,17 @@ def current_states(state: asl.Execution) -> str:
 def task_row(execution: models.Execution, event: asl.TaskStarted) -> models.Task:
     """The row for the open task that *event* started, but for what only approvals have."""
     kind = task_kind(event)
-    calls = kind != models.Task.Kind.MAP_RUN and resources.calls_handler(event.resource)
+    is_fetched = kind == models.Task.Kind.ACTIVITY or (
+        kind != models.Task.Kind.MAP_RUN and resources.calls_handler(event.resource)
+    )
     return models.Task(
         execution=execution,
         seq=event.seq,
         kind=kind,
-        status=models.Task.Status.QUEUED if calls else models.Task.Status.PENDING,
+        status=models.Task.Status.QUEUED if is_fetched else models.Task.Status.PENDING,
         resource=storable(event.resource),
         state=storable(event.state, 200),
+        activity=storable(resources.activity(event.resource), models.MAX_ACTIVITY),
         path=values.dumps(list(event.path)),
         created_at=event.at,
         deadline=event.deadline,

@@ -3,7 +3,7 @@
 ==================================  ===========================================
 ``approval``                        people decide, in their inbox
 ``callback``                        nobody is called; the token is awaited
-``...:activity:NAME``               the same
+``...:activity:NAME``               a worker outside fetches it, and answers it
 ``NAME.waitForTaskToken``           the handler of NAME is called, and what it
                                     returns is dropped; the token is awaited
 ``...startExecution.sync``          a handler starts an execution; its end is
@@ -21,15 +21,14 @@ APPROVAL = "approval"
 CALLBACK = "callback"
 TOKEN_SUFFIX = ".waitForTaskToken"  # noqa: S105
 
-_ACTIVITY = re.compile(r"arn:[^:]+:states:[^:]*:[^:]*:activity:.+", re.DOTALL)
-
-
+_ACTIVITY = ":activity:"
 _SYNC = re.compile(r"arn:[a-z-]+:states:[^:]*:[^:]*:states:startExecution\.sync(?::2)?")
 
 
 class Kind(StrEnum):
     HANDLER = "handler"
     CALLBACK = "callback"
+    ACTIVITY = "activity"
     APPROVAL = "approval"
 
 
@@ -37,6 +36,8 @@ def kind(resource: str) -> Kind:
     """Who answers a task of this resource."""
     if base(resource) == APPROVAL:
         return Kind.APPROVAL
+    if _ACTIVITY in resource:
+        return Kind.ACTIVITY
     if not calls_handler(resource) or awaits_token(resource):
         return Kind.CALLBACK
     return Kind.HANDLER
@@ -59,4 +60,9 @@ def awaits_execution(resource: str) -> bool:
 
 def calls_handler(resource: str) -> bool:
     """Whether a worker has to do anything at all."""
-    return base(resource) not in (APPROVAL, CALLBACK) and not _ACTIVITY.fullmatch(resource)
+    return base(resource) not in (APPROVAL, CALLBACK) and _ACTIVITY not in resource
+
+
+def activity(resource: str) -> str:
+    """The name of the activity; "" where it is none."""
+    return resource.partition(_ACTIVITY)[2]

@@ -77,7 +77,8 @@ def drain() -> int:
 
 
 def queued():
-    return models.Task.objects.filter(status=models.Task.Status.QUEUED).order_by("pk")
+    rows = models.Task.objects.filter(status=models.Task.Status.QUEUED)
+    return rows.exclude(kind=models.Task.Kind.ACTIVITY).order_by("pk")
 
 
 def tick(now: datetime) -> clock.Tick:
@@ -117,8 +118,12 @@ def _check_tasks(row, events, state):
         assert task.kind == projection.task_kind(event)
         assert (task.created_at, task.deadline) == (event.at, event.deadline)
         assert json.loads(task.path) == list(event.path)
-        assert (task.due_at is None) == (task.status == "PENDING")
-        assert bool(task.worker) == (task.status == "RUNNING")
+        if task.kind == "activity":
+            is_taken = state.branches[event.path].doing.taken
+            assert (task.due_at, task.status) == (None, "RUNNING" if is_taken else "QUEUED")
+        else:
+            assert (task.due_at is None) == (task.status == "PENDING")
+            assert bool(task.worker) == (task.status == "RUNNING")
         assert (task.candidates.count() > 0) == (task.kind == "approval")
 
 

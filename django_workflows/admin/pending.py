@@ -185,6 +185,7 @@ class Finder:
             {
                 models.Task.Kind.APPROVAL: WaitingFor.APPROVAL,
                 models.Task.Kind.CALLBACK: WaitingFor.CALLBACK,
+                models.Task.Kind.ACTIVITY: WaitingFor.CALLBACK,
             }.get(models.Task.Kind(row.kind), WaitingFor.TASK)
         )
         title, about = "", ""
@@ -240,6 +241,8 @@ def asked(task: models.Task) -> str:
 
 def _about(row: models.Task) -> str:
     match row.status:
+        case models.Task.Status.QUEUED if row.kind == models.Task.Kind.ACTIVITY:
+            return _("waits for a worker outside to fetch it")
         case models.Task.Status.QUEUED:
             return _("in the queue")
         case models.Task.Status.RUNNING:
