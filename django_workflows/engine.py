@@ -251,7 +251,7 @@ def start_child(
     actor: Actor,
     claim: Claim | None = None,
 ) -> Sent:
-    """Begin the child *row* of a Map run, which the caller has locked.
+    """Begin the child *row* of a Map run, which the caller has locked and looks after.
 
     Raises children.MapRunIsFull; the caller's transaction must then not commit.
     """
@@ -268,7 +268,7 @@ def start_child(
         )
         signal = partial(signals.execution_started.send_robust, models.Execution, execution=row)
         transaction.on_commit(signal, robust=True)
-        return _Step(row, asl.Execution(), at=at, claim=claim).write(answer)
+        return _Step(row, asl.Execution(), at=at, claim=claim, tends_run=True).write(answer)
 
 
 def _existing(workflow: models.Workflow, name: str) -> models.Execution | None:
@@ -310,13 +310,16 @@ def send(
     actor: Actor,
     at: datetime | None = None,
     claim: Claim | None = None,
+    tends_run: bool = False,
     skip_locked: bool = False,
 ) -> Sent:
     """Take *command* to the execution, and store what follows.
 
     ``at`` is now by default; it is never earlier than the last event. With
     ``claim``, the first task that a handler is to do next is the sender's. With
-    ``skip_locked`` an execution that another is at counts as none.
+    ``tends_run``, or ``claim``, the sender looks after the Map run of a child that
+    ends; otherwise a worker is asked to. With ``skip_locked`` an execution that
+    another is at counts as none.
 
     Raises asl.CommandRejected (NotAllowed, NotPending, ExecutionEnded, NotRedrivable)
     and asl.InvalidValue, with nothing written; models.Execution.DoesNotExist.
@@ -327,7 +330,7 @@ def send(
         task = None if number is None else row.tasks.filter(seq=number).first()
         authorize(actor, _action(command), execution=row, task=task)
         children.refuse(row, command)
-        return _obey(row, command, actor, at=at, claim=claim)
+        return _obey(row, command, actor, at=at, claim=claim, tends_run=tends_run)
 
 
 def wake(execution_id: uuid.UUID, *, at: datetime, actor: Actor) -> Sent | None:
@@ -467,6 +470,7 @@ def _obey(
     *,
     at: datetime | None,
     claim: Claim | None = None,
+    tends_run: bool = False,
 ) -> Sent:
     state = _recalled(row)
     if state.seq != row.seq:
@@ -476,7 +480,7 @@ def _obey(
     if isinstance(command, asl.Wake):
         command = dataclasses.replace(command, at=at)
     answer = asl.resume(row.machine, state, command, at=at, limits=conf.current().limits)
-    return _Step(row, state, at=at, claim=claim).write(answer)
+    return _Step(row, state, at=at, claim=claim, tends_run=tends_run).write(answer)
 
 
 def rebuild(execution_id: uuid.UUID) -> models.Execution:
@@ -521,6 +525,8 @@ class _Step:
     before: asl.Execution
     at: datetime = field(kw_only=True)
     claim: Claim | None = field(default=None, kw_only=True)
+    #: Whether the sender looks after the Map run of a child that ends.
+    tends_run: bool = field(default=False, kw_only=True)
     approvals: dict[int, Approval] = field(default_factory=dict, init=False)
     #: The Map runs that a worker is to look after.
     runs: list[uuid.UUID] = field(default_factory=list, init=False)
@@ -676,8 +682,8 @@ class _Step:
             setattr(row, name, value)
         if row.map_run_id is not None:
             children.count(row, was, at=self.at)
-            # A worker that makes claims looks after the run itself.
-            if not state.is_running and self.claim is None and children.wants_work(row.map_run_id):
+            tended = self.tends_run or self.claim is not None
+            if not state.is_running and not tended and children.wants_work(row.map_run_id):
                 self.runs.append(row.map_run_id)
 
     def _keep_snapshot(self, state: asl.Execution) -> None:

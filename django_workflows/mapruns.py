@@ -64,10 +64,10 @@ def drive(run_id: uuid.UUID, worker: Worker) -> engine.Sent | None:
     Returns the step that the worker is to go on with: it has claimed a child's
     task or the parent's next one, or has ended the parent, a child itself.
     """
+    run = _run(run_id)
+    if run is None:
+        return None
     while worker.goes_on:
-        run = _run(run_id)
-        if run is None:
-            return None
         if not run.is_running:
             if not _close(run, worker):
                 break
@@ -75,6 +75,7 @@ def drive(run_id: uuid.UUID, worker: Worker) -> engine.Sent | None:
         if run.reviving:
             if not _revive(run, worker):
                 break
+            _look_again(run)
             continue
         if run.is_over_tolerance:
             return _answer(run, _failure(run, maprun.threshold_exceeded()), worker)
@@ -89,10 +90,12 @@ def drive(run_id: uuid.UUID, worker: Worker) -> engine.Sent | None:
                 _release(run, worker)
             if not is_read:
                 break
+            _look_again(run)
             continue
         moved, sent = _start(run, worker)
         if sent is not None or not moved:
             return sent
+        _look_again(run)
     request(run_id)
     return None
 
@@ -111,6 +114,30 @@ def _run(run_id: uuid.UUID) -> models.MapRun | None:
         .filter(pk=run_id)
         .first()
     )
+
+
+#: What changes while a run is driven.
+_MOVING = (
+    "status",
+    "task",
+    "reviving",
+    "items_read",
+    "total_items",
+    "items_failed",
+    "pending",
+    "running",
+    "succeeded",
+    "failed",
+    "timed_out",
+    "aborted",
+)
+
+
+def _look_again(run: models.MapRun) -> None:
+    for name, value in zip(
+        _MOVING, models.MapRun.objects.values_list(*_MOVING).get(pk=run.pk), strict=True
+    ):
+        setattr(run, name, value)
 
 
 def _lease() -> timedelta:
@@ -144,7 +171,7 @@ def _read(run: models.MapRun, worker: Worker) -> bool:
 
     Raises StateError where a file, a selector or a batch is wrong.
     """
-    run.refresh_from_db(fields=["items_read", "total_items", "status", "task", *_COUNTED])
+    _look_again(run)
     parent = engine.load(run.execution_id)
     if run.total_items is not None or run.task not in parent.tasks:
         return True
@@ -172,9 +199,6 @@ def _read(run: models.MapRun, worker: Worker) -> bool:
     except _Lost:
         logger.info("Map run %s: another worker reads its items, or it has ended", run.pk)
     return True
-
-
-_COUNTED = ("pending", "running", "succeeded", "failed", "timed_out", "aborted")
 
 
 def _asked(run: models.MapRun, parent: asl.Execution) -> maprun.MapRun:
@@ -283,7 +307,9 @@ def _start_next(run: models.MapRun, claim: engine.Claim | None) -> engine.Sent |
             if row is None:
                 return None
             if row.seq:
-                return engine.send(row.pk, asl.Redrive(), actor=MAP_RUN, claim=claim)
+                return engine.send(
+                    row.pk, asl.Redrive(), actor=MAP_RUN, claim=claim, tends_run=True
+                )
             return engine.start_child(row, run.context, actor=MAP_RUN, claim=claim)
     except children.MapRunIsFull:
         return None
@@ -292,8 +318,7 @@ def _start_next(run: models.MapRun, claim: engine.Claim | None) -> engine.Sent |
 def _next_waiting(run: models.MapRun) -> models.Execution | None:
     waiting = (
         models.Execution.objects.filter(map_run=run.pk, map_state=MapState.WAITING)
-        .select_related("workflow", "definition")
-        .defer("output", "definition__source", "workflow__description")
+        .defer("output")
         .order_by("map_index")
     )
     features = connections[waiting.db].features
@@ -304,7 +329,11 @@ def _next_waiting(run: models.MapRun) -> models.Execution | None:
         )
     else:
         models.lock(models.MapRun.objects.filter(pk=run.pk))
-    return waiting.first()
+    row = waiting.first()
+    if row is not None:
+        # Nobody has to read these again for each child.
+        row.workflow, row.definition = run.execution.workflow, run.execution.definition
+    return row
 
 
 # -- ends --------------------------------------------------------------------------------
@@ -441,7 +470,7 @@ def _stop_running(run: models.MapRun) -> bool:
     for key in keys:
         try:
             with transaction.atomic():
-                engine.send(key, asl.Stop(cause=cause), actor=MAP_RUN)
+                engine.send(key, asl.Stop(cause=cause), actor=MAP_RUN, tends_run=True)
                 _while_ended(run)
         except _GoesOn:
             return False
