@@ -715,7 +715,7 @@ class Task(models.Model):
 
     class Meta:
         verbose_name = _("task")
-        verbose_name_plural = _("tasks")
+        verbose_name_plural = _("my approvals")
         ordering = ["created_at", "id"]
         constraints = [
             models.UniqueConstraint(fields=["execution", "seq"], name="workflows_one_task")

@@ -238,7 +238,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "task",
-                "verbose_name_plural": "tasks",
+                "verbose_name_plural": "my approvals",
                 "ordering": ["created_at", "id"],
             },
         ),
