@@ -50,6 +50,10 @@ class Settings:
     #: Which of Django's STORAGES holds what definitions call a bucket, by its name; a
     #: bucket that is not here is the storage of that name, or a folder of the default one.
     buckets: Mapping[str, str] = field(default_factory=dict)
+    #: How long at most a worker's request for an activity's task is kept waiting.
+    activity_wait_seconds: float = 5
+    #: Whether whoever has a task's token may answer the task through the API.
+    answer_by_token: bool = True
     #: How many executions may run that were each started by a task of the one before.
     max_nesting: int = 20
     #: The django-q2 cluster whose queue gets the tasks; None for the default one.

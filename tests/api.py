@@ -15,6 +15,8 @@ EVERYTHING = (
     "finish_waiting",
     "complete_task",
     "fail_task",
+    "redrive_execution",
+    "work_activities",
 )
 
 

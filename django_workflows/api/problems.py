@@ -33,6 +33,7 @@ _REJECTIONS: Mapping[type[Exception], tuple[int, str, str]] = {
     NotPublished: (409, "not_published", "Nothing to start"),
     asl.NotPending: (409, "not_pending", "Not pending"),
     asl.ExecutionEnded: (409, "execution_ended", "Execution has ended"),
+    asl.NotRedrivable: (409, "not_redrivable", "Not to be redriven"),
     asl.CommandRejected: (409, "command_rejected", "Command rejected"),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from rest_framework import serializers
@@ -58,6 +59,9 @@ class ExecutionDetail(ExecutionSummary):
     cause = serializers.SerializerMethodField()
     input = Payload()
     output = Payload()
+    #: The execution that started it by one of its tasks, and that task's seq.
+    parent = serializers.UUIDField(source="parent_id")  # type: ignore[assignment]
+    parent_task = serializers.IntegerField()
 
     def get_cause(self, execution: models.Execution) -> str | None:
         return execution.cause or None
@@ -151,6 +155,35 @@ def _open_waits(row: models.Execution) -> list[JSON]:
                 }
             )
     return waits
+
+
+def history(events: Iterable[asl.AnyEvent], reader: Reader) -> list[JSON]:
+    """The log in AWS's form, without what *reader* may not see."""
+    shown = asl.history(
+        reader.execution.machine,
+        [
+            _visible(event, reader) if isinstance(event, asl.TaskStarted) else event
+            for event in events
+        ],
+    )
+    return [models.without_tokens(event) for event in shown]
+
+
+def _visible(event: asl.TaskStarted, reader: Reader) -> asl.TaskStarted:
+    event = replace(event, credentials=None)
+    fields = {"resource": event.resource, "input": event.input, "state": event.state}
+    return event if reader.sees_task(fields) else replace(event, input=None)
+
+
+def redrive(row: models.Execution) -> dict[str, JSON]:
+    """What a redrive would run again."""
+    state = engine.load(row.pk)
+    unfinished = list(state.unfinished())
+    return {
+        "is_redrivable": state.is_redrivable,
+        "states": [{"state": name, "path": list(path)} for path, name in unfinished[:MAX_SHOWN]],
+        "state_count": len(unfinished),
+    }
 
 
 def events(rows: Iterable[models.Event], reader: Reader) -> list[JSON]:

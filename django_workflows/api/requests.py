@@ -15,6 +15,8 @@ from django_workflows.api.problems import invalid_body, invalid_query
 from django_workflows.asl.face import NO_INPUT
 
 MAX_REASON = 2_000
+#: AWS, GetActivityTask.
+MAX_WORKER = 80
 
 
 class Known(serializers.Serializer):
@@ -138,12 +140,18 @@ class StopBody(CommandBody):
         return asl.Stop(error=said.get("error"), cause=said.get("cause"))
 
 
+class RedriveBody(CommandBody):
+    def to_command(self) -> asl.AnyCommand:
+        return asl.Redrive()
+
+
 #: The commands that may be sent, by the name that the body says.
 COMMANDS: Mapping[str, type[CommandBody]] = {
     "complete_task": CompleteTaskBody,
     "fail_task": FailTaskBody,
     "finish_waiting": FinishWaitingBody,
     "heartbeat": HeartbeatBody,
+    "redrive": RedriveBody,
     "stop": StopBody,
 }
 
@@ -179,6 +187,12 @@ class DecisionBody(Known):
     comment = AnyText(allow_blank=True, default="", max_length=handlers.MAX_CAUSE)
 
 
+class ActivityBody(Known):
+    worker_name = _optional(MAX_WORKER)
+    #: How long to wait for a task; no longer than the site's ACTIVITY_WAIT_SECONDS.
+    wait_seconds = serializers.FloatField(default=0, min_value=0, max_value=60)
+
+
 class TokenBody(Known):
     token = AnyText(max_length=2_000)
 
@@ -202,8 +216,15 @@ class PageQuery(Known):
 
 class ExecutionsQuery(PageQuery):
     workflow = serializers.CharField(required=False)
+    #: The id of the execution that started them.
+    parent = serializers.UUIDField(required=False)  # type: ignore[assignment]
     status = serializers.ChoiceField(required=False, choices=models.Status.choices)
     waiting_for = serializers.ChoiceField(required=False, choices=models.WaitingFor.choices)
+
+
+class HistoryQuery(Known):
+    after = serializers.IntegerField(default=0, min_value=0, max_value=2**31 - 1)
+    limit = serializers.IntegerField(default=100, min_value=1, max_value=1_000)
 
 
 class EventsQuery(Known):

@@ -5,16 +5,18 @@ from __future__ import annotations
 import uuid
 from typing import Any, NoReturn
 
+from django.db import transaction
 from django.http import Http404
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
+from django.utils.decorators import method_decorator
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from django_workflows import actors, asl, engine, models, permissions
+from django_workflows import activities, actors, asl, conf, engine, models, permissions
 from django_workflows.actors import Actor
 from django_workflows.api import paging, problems, representations, requests
 from django_workflows.api.parsers import StrictJSONParser
@@ -71,6 +73,8 @@ class Executions(View):
         rows = permissions.visible_executions(request.user)
         if "workflow" in query:
             rows = rows.filter(workflow__name=query["workflow"])
+        if "parent" in query:
+            rows = rows.filter(parent=query["parent"])
         for column in ("status", "waiting_for"):
             if column in query:
                 rows = rows.filter(**{column: query[column]})
@@ -144,6 +148,25 @@ class Events(_OfExecution):
         following = paging.link(request, after=page[-1].seq) if more else None
         results = representations.events(page, Reader(request.user, row))
         return Response(paging.answer(results, following))
+
+
+class History(_OfExecution):
+    def get(self, request: Request, execution_id: str) -> Response:
+        """The log as AWS would show it, after an id, in order."""
+        row = self.visible()
+        query = requests.read_query(requests.HistoryQuery, request)
+        after, limit = query["after"], query["limit"]
+        shown = representations.history(engine.log(row.pk), Reader(request.user, row))
+        # Ids have no gaps.
+        more = after + limit < len(shown)
+        following = paging.link(request, after=after + limit) if more else None
+        return Response(paging.answer(shown[after : after + limit], following))
+
+
+class Redrive(_OfExecution):
+    def get(self, request: Request, execution_id: str) -> Response:
+        """What the command ``redrive`` would run again."""
+        return Response(representations.redrive(self.visible()))
 
 
 class Commands(_OfExecution):
@@ -265,6 +288,27 @@ def _uuid(text: str) -> uuid.UUID | None:
     return key if str(key) == text else None
 
 
+# -- activities ----------------------------------------------------------------------------
+
+
+# In a transaction it would wait for what it can't see.
+@method_decorator(transaction.non_atomic_requests, name="dispatch")
+class Activity(View):
+    def post(self, request: Request, name: str) -> Response:
+        """Fetch the oldest task of the activity *name*; 204 where there is none."""
+        permissions.authorize(self.actor(), Action.WORK_ACTIVITIES)
+        body = requests.read_body(requests.ActivityBody, request)
+        taken = activities.wait_for(
+            name,
+            body.get("worker_name"),
+            actor=self.actor(),
+            seconds=min(body["wait_seconds"], conf.current().activity_wait_seconds),
+        )
+        if taken is None:
+            return Response(status=204)
+        return Response({"task_token": taken.token, "input": taken.input})
+
+
 # -- tokens --------------------------------------------------------------------------------
 
 
@@ -277,6 +321,8 @@ class _Token(View):
     body: type[requests.TokenBody]
 
     def post(self, request: Request) -> Response:
+        if not conf.current().answer_by_token:
+            raise Http404
         body = requests.read_body(self.body, request)
         try:
             with problems.blaming("output"):
