@@ -30,6 +30,8 @@ _SYNTAX = "INVALID_JSON_DESCRIPTION"
 _INTEGER = re.compile(r"-?(0|[1-9]\d*)")
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
 _WORDS: dict[str, JSON] = {"": None, "~": None, "null": None, "true": True, "false": False}
+#: What YAML may take plain JSON for.
+_TAGS = {"map", "seq", "str", "int", "float", "bool", "null", "timestamp", "value", "merge"}
 
 #: Where a member stands: line and column, from 1, by its JSON pointer.
 Places = Mapping[str, tuple[int, int]]
@@ -147,10 +149,10 @@ class _YamlReader:
             raise self._error("an alias stands inside of what it names", node)
         mark = node.start_mark
         self.places.setdefault(pointer, (mark.line + 1, mark.column + 1))
+        if node.tag.removeprefix("tag:yaml.org,2002:") not in _TAGS:
+            raise self._error(f"the tag {node.tag!r} is not JSON", node)
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node)
-        if not node.tag.startswith("tag:yaml.org,2002:"):
-            raise self._error(f"the tag {node.tag!r} is not JSON", node)
         self._open.append(node)
         try:
             if isinstance(node, yaml.SequenceNode):
@@ -179,13 +181,14 @@ class _YamlReader:
 
     def _scalar(self, node: Any) -> JSON:
         text = node.value
-        if node.style is not None:
+        is_word, is_integer = text in _WORDS, _INTEGER.fullmatch(text) is not None
+        # YAML itself takes these for other things than texts, unless it is told by "!!str".
+        is_told = node.tag.endswith(":str") and (is_word or is_integer)
+        if node.style is not None or is_told:
             return text
-        if not node.tag.startswith("tag:yaml.org,2002:"):
-            raise self._error(f"the tag {node.tag!r} is not JSON", node)
-        if text in _WORDS:
+        if is_word:
             return _WORDS[text]
-        if _INTEGER.fullmatch(text) and len(text) < 300:
+        if is_integer and len(text) < 300:
             return int(text)
         return float(text) if _NUMBER.fullmatch(text) else text
 

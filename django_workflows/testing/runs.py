@@ -510,7 +510,7 @@ class Run:
                 return self._handled(call)
             except UnknownResource as unknown:
                 raise self._no_mock(event, str(unknown)) from None
-        if resources.kind(resource) is resources.Kind.CALLBACK:
+        if resources.kind(resource) in (resources.Kind.CALLBACK, resources.Kind.ACTIVITY):
             return Pending()
         raise self._no_mock(event)
 
