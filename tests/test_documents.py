@@ -14,6 +14,8 @@ import pytest
 from django.conf import settings
 from markdown_it import MarkdownIt
 
+from django_workflows import handlers
+
 NOT_RUN = re.compile(r"<!-- not run: \S.*-->")
 
 
@@ -51,6 +53,15 @@ def run(text: str, filename: str) -> None:
         if block.language == "python" and block.is_run:
             source = "\n" * (block.line - 1) + block.text
             exec(compile(source, filename, "exec"), names)
+
+
+@pytest.fixture(autouse=True)
+def _handlers_of_the_documents_are_forgotten():
+    known = dict(handlers._exact), dict(handlers._prefixes)
+    yield
+    for registry, before in zip((handlers._exact, handlers._prefixes), known, strict=True):
+        registry.clear()
+        registry.update(before)
 
 
 documents = pytest.mark.parametrize(
