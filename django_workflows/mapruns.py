@@ -329,11 +329,23 @@ def _next_waiting(run: models.MapRun) -> models.Execution | None:
         )
     else:
         models.lock(models.MapRun.objects.filter(pk=run.pk))
-    row = waiting.first()
+    # The index still leads to those that no longer wait, as long as any transaction
+    # may see them so: begin behind the last one that this process found.
+    row = (
+        waiting.filter(map_index__gt=_found.get((run.pk, run.task), -1)).first() or waiting.first()
+    )
     if row is not None:
+        if len(_found) >= 1_000:
+            _found.clear()
+        _found[run.pk, run.task] = row.map_index or 0
         # Nobody has to read these again for each child.
         row.workflow, row.definition = run.execution.workflow, run.execution.definition
     return row
+
+
+#: By run and task (another after a redrive): the index of the child that this process
+#: last found waiting. A hint.
+_found: dict[tuple[uuid.UUID, int], int] = {}
 
 
 # -- ends --------------------------------------------------------------------------------
