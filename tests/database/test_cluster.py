@@ -132,6 +132,44 @@ def test_a_cluster_killed_amid_100_executions_ends_them_all_once_it_is_back(begi
     assert "Traceback" not in cluster.log.read_text()
 
 
+def test_a_cluster_killed_amid_a_distributed_map_ends_it_once_it_is_back(begin, tmp_path):
+    calls = tmp_path / "calls"
+    fan = {
+        "Type": "Map",
+        "MaxConcurrency": 8,
+        "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+            **machine(Pack=call("record")),
+        },
+    }
+    items = [{"n": n} for n in range(200)]
+    cluster = begin("qcluster", RECORD_CALLS_IN=str(calls))
+    execution = engine.start(published(machine(Fan=fan)), items, actor=SYSTEM)
+
+    def through():
+        return models.MapRun.objects.get().succeeded
+
+    with patience(90, cluster.log) as until:
+        for part in (40, 100):
+            until(lambda part=part: through() >= part)
+            cluster.kill()
+            assert models.MapRun.objects.get().running <= 8
+            cluster = begin("qcluster", RECORD_CALLS_IN=str(calls))
+        until(lambda: not models.Execution.objects.get(pk=execution.pk).is_running)
+
+    assert checked(execution).output == items
+    run = models.MapRun.objects.get()
+    assert (run.status, run.succeeded, run.total) == ("SUCCEEDED", 200, 200)
+    for child in run.children.all():
+        assert checked(child).seq == 6
+    times = Counter(calls.read_text().splitlines())
+    assert len(times) == 200
+    # What the workers were at may have been done again, and nothing else.
+    assert sum(times.values()) - len(times) <= 2 * settings.Q_CLUSTER["workers"]
+    assert cluster.terminate() == 0
+    assert "Traceback" not in cluster.log.read_text()
+
+
 def test_a_wait_of_one_second_ends_within_half_a_second_more(begin):
     cluster = begin("qcluster")
     warm_up = published(machine(Do=call("echo")), name="warm-up")
