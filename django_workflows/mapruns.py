@@ -204,7 +204,8 @@ def _read(run: models.MapRun, worker: Worker) -> bool:
 def _asked(run: models.MapRun, parent: asl.Execution) -> maprun.MapRun:
     event = models.Event.objects.get(execution=run.execution_id, seq=run.task).read()
     assert isinstance(event, TaskStarted)
-    return maprun.map_run(run.execution.machine, parent, event)
+    jsonata = conf.current().limits.jsonata
+    return maprun.map_run(run.execution.machine, parent, event, jsonata=jsonata)
 
 
 def _chunks(inputs: Iterator[JSON]) -> Iterator[list[JSON]]:

@@ -32,6 +32,8 @@ def test_the_settings_of_the_tests_are_fine():
         ({"LEASE_SECONDS": True}, "E003", "must be a positive number"),
         ({"MAX_DELIVERIES": 2.5}, "E003", "must be a positive whole number, found 2.5"),
         ({"CLOCK_IN_WORKERS": 1}, "E003", "must be True or False, found 1"),
+        ({"BUCKETS": ["sales"]}, "E003", "must be a dict of texts, found ['sales']"),
+        ({"BUCKETS": {"sales": 1}}, "E003", "must be a dict of texts"),
         ({"CLUSTER": 7}, "E003", "must be a text or None, found 7"),
     ],
 )

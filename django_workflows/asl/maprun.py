@@ -19,7 +19,7 @@ from django_workflows.asl.definition import Map, StateMachine
 from django_workflows.asl.errors import StateError
 from django_workflows.asl.events import TaskStarted
 from django_workflows.asl.execution import Execution
-from django_workflows.asl.expressions.names import Names
+from django_workflows.asl.expressions.names import DEFAULT_JSONATA_LIMITS, JsonataLimits, Names
 from django_workflows.asl.values import JSON
 
 #: The resource of the task that asks for a run; no handler is ever called for it.
@@ -33,6 +33,7 @@ class MapRun:
     state: Map
     execution: Execution
     task: TaskStarted
+    jsonata: JsonataLimits = DEFAULT_JSONATA_LIMITS
 
     @property
     def processor(self) -> StateMachine:
@@ -115,6 +116,7 @@ class MapRun:
             variables=execution.visible_variables(path),
             chance=lambda: context.chance(execution, f"{self.task.seq}/{index}"),
             now=self.task.at,
+            jsonata=self.jsonata,
         )
         filtered = self._asked("Input", branch.input)
         return selector.evaluate(names.with_input(filtered), "ItemSelector")
@@ -123,7 +125,13 @@ class MapRun:
         return self.task.input.get(name, default)
 
 
-def map_run(workflow: StateMachine, execution: Execution, task: TaskStarted) -> MapRun:
+def map_run(
+    workflow: StateMachine,
+    execution: Execution,
+    task: TaskStarted,
+    *,
+    jsonata: JsonataLimits = DEFAULT_JSONATA_LIMITS,
+) -> MapRun:
     """The run that *task*, an open one of *execution*, asks for.
 
     Raises ValueError where it asks for none.
@@ -131,7 +139,7 @@ def map_run(workflow: StateMachine, execution: Execution, task: TaskStarted) -> 
     state = workflow.at(task.path).states[task.state]
     if not isinstance(state, Map) or task.role != "map":
         raise ValueError(f"task {task.seq} asks for no Map run")
-    return MapRun(state=state, execution=execution, task=task)
+    return MapRun(state=state, execution=execution, task=task, jsonata=jsonata)
 
 
 def is_over_tolerance(
