@@ -23,7 +23,7 @@ class Actor:
     #: The site's user model, for Kind.USER.
     user: Any = None
     reason: str | None = None
-    #: "admin", "api", "token", "worker", "clock", "command", ...
+    #: "admin", "api", "token", "worker", "clock", "command", "workflow", ...
     channel: str | None = None
 
     @property

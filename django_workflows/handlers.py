@@ -181,7 +181,8 @@ def task(name: str) -> Callable[[HandlerT], HandlerT]:
     def register(function: HandlerT) -> HandlerT:
         handler = _Handler(function, _wants_context(function, name))
         registry, key = (_prefixes, name[:-1]) if name.endswith("*") else (_exact, name)
-        if not key or key in (resources.APPROVAL, resources.CALLBACK):
+        is_taken = key in (resources.APPROVAL, resources.CALLBACK) or resources.activity(key)
+        if not key or is_taken:
             raise ValueError(f"{name!r} can't be the name of a handler")
         known = registry.get(key)
         if known is not None and not _is_same(known.function, function):

@@ -225,7 +225,7 @@ def test_what_can_not_be_called_is_refused_when_it_is_registered(register, funct
         register("odd", function)
 
 
-@pytest.mark.parametrize("name", ["", "*", "approval", "callback"])
+@pytest.mark.parametrize("name", ["", "*", "approval", "callback", "a:activity:b"])
 def test_some_names_are_taken(register, name):
     with pytest.raises(ValueError, match="can't be the name of a handler"):
         register(name, lambda input: None)
