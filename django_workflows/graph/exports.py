@@ -67,7 +67,7 @@ def outline_text(entries: tuple[Entry, ...], indent: str = "") -> str:
             if len(entry.inside) > 1:
                 lines.append(f"{indent}    {number}.\n")
             lines.append(outline_text(inner, indent + "    "))
-    return "".join(lines)
+    return text.fit("".join(lines))
 
 
 def _in_order(machine: StateMachine) -> Iterator[State]:

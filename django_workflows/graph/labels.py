@@ -91,6 +91,8 @@ def _literal(value: JSON) -> str:
 
 def _bare(expression: str) -> str:
     """JSONata without its ``{% %}``, and without line ends."""
+    if expression.startswith('"{%') and expression.endswith('%}"'):
+        expression = json.loads(expression)
     if expression.startswith("{%") and expression.endswith("%}"):
         expression = expression[2:-2]
     return one_line(expression)

@@ -18,7 +18,6 @@ source, and comes to its target from above.
 from __future__ import annotations
 
 import itertools
-from bisect import bisect_right, insort
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -80,8 +79,9 @@ class _Item:
     #: Where it stands in its layer, and its middle.
     order: int = 0
     x: float = 0.0
-    above: list[tuple[int, float]] = field(default_factory=list)
-    below: list[tuple[int, float]] = field(default_factory=list)
+    #: What it is linked with, how much it pulls, and how much crossing it costs.
+    above: list[tuple[int, float, int]] = field(default_factory=list)
+    below: list[tuple[int, float, int]] = field(default_factory=list)
     #: The boxes of its own layer that a lane that leads back is to stay near to.
     beside: list[int] = field(default_factory=list)
 
@@ -149,13 +149,14 @@ class _Scope:
         return lanes
 
     def _link(self, upper: int, lower: int, weight: float) -> None:
-        if any(item == lower for item, _ in self.items[upper].below):
+        if any(item == lower for item, *_ in self.items[upper].below):
             return
+        cost = 3 if weight >= 1 else 1
         # What is no box should be straight before all else.
         lanes = (not self.items[upper].is_box) + (not self.items[lower].is_box)
         weight *= (1.0, 2.0, 8.0)[lanes]
-        self.items[upper].below.append((lower, weight))
-        self.items[lower].above.append((upper, weight))
+        self.items[upper].below.append((lower, weight, cost))
+        self.items[lower].above.append((upper, weight, cost))
 
     # -- the order in each layer
 
@@ -225,7 +226,7 @@ class _Scope:
         for index in layer:
             near = items[index].above if downward else items[index].below
             if near:
-                keys[index] = sum(items[other].order for other, _ in near) / len(near)
+                keys[index] = sum(items[other].order for other, *_ in near) / len(near)
         for index in layer:
             if index not in keys:
                 for box in items[index].beside:
@@ -258,25 +259,35 @@ class _Scope:
         items = self.items
         now = then = 0
         for ours, theirs in ((left.above, right.above), (left.below, right.below)):
-            for one, _ in ours:
-                for other, _ in theirs:
+            for one, _, cost in ours:
+                for other, _, other_cost in theirs:
                     if items[one].order > items[other].order:
-                        now += 1
+                        now += cost * other_cost
                     elif items[one].order < items[other].order:
-                        then += 1
+                        then += cost * other_cost
         return now, then
 
     def _crossings(self) -> int:
+        """What all crossings cost together."""
         total = 0
         items = self.items
-        for layer in self.layers:
-            seen: list[int] = []
+        for layer, below in zip(self.layers, [*self.layers[1:], []], strict=True):
+            # A Fenwick tree of what ends at each place of the layer below.
+            tree = [0] * (len(below) + 1)
+            passed = 0
             for index in layer:
-                ends = sorted(items[other].order for other, _ in items[index].below)
-                for end in ends:
-                    total += len(seen) - bisect_right(seen, end)
-                for end in ends:
-                    insort(seen, end)
+                ends = [(items[other].order + 1, cost) for other, _, cost in items[index].below]
+                for place, cost in ends:
+                    before = 0
+                    while place:
+                        before += tree[place]
+                        place &= place - 1
+                    total += (passed - before) * cost
+                for place, cost in ends:
+                    passed += cost
+                    while place < len(tree):
+                        tree[place] += cost
+                        place += place & -place
                 total += self._turns_over(layer, items[index])
         return total
 
@@ -287,7 +298,9 @@ class _Scope:
             first, last = sorted((lane.order, self.items[box].order))
             for index in layer[first + 1 : last]:
                 other = self.items[index]
-                crossed += max(len(other.above), len(other.below))
+                crossed += max(
+                    sum(cost for *_, cost in side) for side in (other.above, other.below)
+                )
         return crossed
 
     # -- places
@@ -326,15 +339,15 @@ class _Scope:
     ) -> None:
         """The places nearest to the wishes that keep the distances: pool adjacent violators."""
         items = self.items
-        #: Each pool: the sum of its weighted wishes, of its weights, and how many it has.
-        pools: list[tuple[float, float, int]] = []
+        #: Neighbours that must stand together: what each would like, and what they do.
+        pools: list[tuple[list[tuple[float, float]], float]] = []
         for index, offset in zip(layer, offsets, strict=True):
             item = items[index]
             wishes = [
                 (items[other].x, pull * factor)
                 for near, factor in ((item.above, above), (item.below, below))
                 if factor
-                for other, pull in near
+                for other, pull, _ in near
             ]
             for box in item.beside:
                 room = (items[box].width + item.width) / 2 + _MIXED_GAP
@@ -343,20 +356,17 @@ class _Scope:
             if not wishes:
                 wishes.append((item.x, 0.1))
             weight = sum(pull for _, pull in wishes)
-            wish = _median(wishes, weight) * weight
-            wish -= offset * weight
-            count = 1
-            while pools and pools[-1][0] / pools[-1][1] > wish / weight:
-                earlier = pools.pop()
-                wish += earlier[0]
-                weight += earlier[1]
-                count += earlier[2]
-            pools.append((wish, weight, count))
-        place = 0
-        for wish, weight, count in pools:
-            for position in range(place, place + count):
-                items[layer[position]].x = wish / weight + offsets[position]
-            place += count
+            pool = [(_median(wishes) - offset, weight)]
+            place = pool[0][0]
+            while pools and pools[-1][1] > place:
+                pool = pools.pop()[0] + pool
+                place = _median(pool)
+            pools.append((pool, place))
+        following = iter(zip(layer, offsets, strict=True))
+        for pool, place in pools:
+            for _ in pool:
+                index, offset = next(following)
+                items[index].x = place + offset
 
     # -- routes
 
@@ -470,7 +480,7 @@ class _Scope:
                 (
                     abs(self.items[index].x - self.items[other].x)
                     for index in layer
-                    for other, _ in self.items[index].below
+                    for other, *_ in self.items[index].below
                 ),
                 default=0.0,
             )
@@ -540,20 +550,23 @@ class _Scope:
         return own
 
 
-def _median(wishes: list[tuple[float, float]], weight: float) -> float:
+def _median(wishes: Sequence[tuple[float, float]]) -> float:
     """The weighted median, which makes straight what a mean would leave slightly bent.
 
     Between two halves of the same weight it is the middle.
     """
-    wishes.sort()
+    if len(wishes) == 1:
+        return wishes[0][0]
+    ordered = sorted(wishes)
+    half = sum(pull for _, pull in wishes) / 2
     passed = 0.0
-    for place, (x, pull) in enumerate(wishes):
+    for place, (x, pull) in enumerate(ordered):
         passed += pull
-        if passed * 2 == weight:
-            return (x + wishes[place + 1][0]) / 2
-        if passed * 2 > weight:
+        if passed == half:
+            return (x + ordered[place + 1][0]) / 2
+        if passed > half:
             return x
-    return wishes[-1][0]
+    return ordered[-1][0]
 
 
 def _explored(count: int, arcs: Sequence[Arc]) -> tuple[set[int], set[int], list[int], list[int]]:

@@ -94,10 +94,10 @@ def _break(text: str, size: float, limit: float) -> int:
             return place
         if letter == " ":
             space = place + 1
-        elif letter in _BREAK_AFTER or (
-            letter.islower() and text[place + 1 : place + 2].isupper()  # camelCase
-        ):
-            sign = place + 1
+        elif letter in _BREAK_AFTER or letter.islower():
+            following = text[place + 1 : place + 2]
+            if following.isupper() or (letter in _BREAK_AFTER and following.isalpha()):
+                sign = place + 1  # or in camelCase
     return len(text)
 
 
