@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.utils import timezone
+from django_q.models import OrmQ
 
-from django_workflows import asl, clock, engine, mapruns, models, signals, tasks
+from django_workflows import asl, clock, dispatch, engine, mapruns, models, signals, tasks
 from tests.testapp import workflow_tasks
 from tests.workflows import (
     SYSTEM,
@@ -683,6 +684,25 @@ def test_rebuilding_makes_the_run_of_an_open_map_again():
     engine.rebuild(execution.pk)
     checked(execution)
     assert only_run().running == 2
+
+
+def test_the_queue_is_told_of_a_run(caplog, monkeypatch):
+    started(machine(Fan=fan()), [1])
+    run = only_run()
+    told = OrmQ.objects.get()
+    assert (told.func(), told.task["args"]) == (dispatch.DRIVE_MAP_RUN, (str(run.pk),))
+
+    def refuses(*_, **__):
+        raise ConnectionError("no broker")
+
+    monkeypatch.setattr(dispatch, "async_task", refuses)
+    mapruns.request(run.pk)
+    assert "the queue could not be told of a Map run; it will be, later" in caplog.text
+
+
+def test_a_run_that_was_deleted_is_forgotten(caplog):
+    tasks.drive_map_run("8a3f7c1e-0000-4000-8000-000000000000")
+    assert not caplog.records
 
 
 # -- cost --------------------------------------------------------------------------------
