@@ -31,6 +31,8 @@ def wait(seconds):
     return {"Type": "Wait", "Seconds": seconds}
 
 
+pytest_plugins = ["pytester"]
+
 BUSY = [{"ErrorEquals": ["Busy"], "IntervalSeconds": 10, "MaxAttempts": 3, "BackoffRate": 1}]
 FORTNIGHT = 14 * 24 * 3600
 
@@ -726,3 +728,140 @@ def test_children_of_a_distributed_map_count_for_its_definition():
     run(machine(All=distributed()), [1], tasks={"Pay": succeeds()}, coverage=coverage, name="all")
 
     assert coverage.never_entered("all") == []
+
+
+# -- the pytest plugin ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def project(pytester, monkeypatch):
+    """A project of a user's: pytest in a process of its own, with the plugins named alone."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.delenv("DJANGO_SETTINGS_MODULE", raising=False)
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+    monkeypatch.setenv("PYTHONPATH", str(pytester.path))
+
+    def run(*arguments):
+        return pytester.runpytest_subprocess(
+            "-p", "django_workflows.testing.plugin", "-W", "error", *arguments
+        )
+
+    pytester.run_tests = run
+    return pytester
+
+
+IN_MEMORY = """
+    import sys
+
+    def test_order(workflow_run):
+        order = workflow_run(
+            {
+                "Comment": "order",
+                "StartAt": "Ask",
+                "States": {
+                    "Ask": {"Type": "Task", "Resource": "approval",
+                            "Parameters": {"Users": ["ada"]}, "Next": "Done"},
+                    "Done": {"Type": "Succeed"},
+                },
+            },
+        )
+        assert order.waiting_for == {"Ask": "approval"}
+        assert not [name for name in sys.modules if name.split(".")[0] == "django"]
+"""
+
+
+def test_the_plugin_needs_no_django(project):
+    project.makepyfile(IN_MEMORY)
+
+    project.run_tests().assert_outcomes(passed=1)
+
+
+def test_the_plugin_loads_nothing_that_is_not_asked_for(project):
+    project.makepyfile(
+        """
+        import sys
+
+        def test_nothing():
+            assert "django_workflows.asl" not in sys.modules
+            assert "django_workflows.testing.runs" not in sys.modules
+            assert "django" not in sys.modules
+        """
+    )
+
+    result = project.run_tests()
+
+    result.assert_outcomes(passed=1)
+    result.stdout.no_fnmatch_line("*workflows coverage*")
+
+
+def test_coverage_is_printed_when_asked_for(project):
+    project.makepyfile(IN_MEMORY)
+
+    result = project.run_tests("--workflows-coverage")
+
+    result.stdout.fnmatch_lines(
+        [
+            "*= workflows coverage =*",
+            "order: 33 % — 1 of 2 states, 0 of 1 transitions",
+            "  never entered: Done",
+            "  never taken: Ask → Done",
+        ]
+    )
+
+
+def test_without_pytest_django_the_other_fixture_says_so(project):
+    project.makepyfile("def test_order(workflows): pass")
+
+    result = project.run_tests()
+
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*the fixture 'workflows' needs pytest-django*"])
+
+
+def test_a_site_tests_its_workflows(project):
+    app = project.mkpydir("shop")
+    (app / "workflows").mkdir()
+    order = {
+        "StartAt": "Charge",
+        "States": {
+            "Charge": {"Type": "Task", "Resource": "charge", "Next": "Wait"},
+            "Wait": {"Type": "Wait", "Seconds": FORTNIGHT, "End": True},
+        },
+    }
+    (app / "workflows" / "order.asl.json").write_text(json.dumps(order))
+    (app / "workflows" / "refund.asl.json").write_text(json.dumps(order | {"Comment": "again"}))
+    (app / "workflows" / "bad.asl.json").write_text("{}")
+    (app / "workflow_tasks.py").write_text(
+        "from django_workflows.handlers import task\n\n"
+        "@task('charge')\ndef charge(input):\n    return {'charged': input['amount']}\n"
+    )
+    project.makepyfile(
+        site_settings="""
+        SECRET_KEY = "for tests alone"
+        USE_TZ = True
+        DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+        DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+        INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "django_q",
+                          "django_workflows", "shop"]
+        Q_CLUSTER = {"name": "shop", "orm": "default", "timeout": 30, "retry": 90}
+        """,
+        test_order="""
+        def test_order(workflows):
+            order = workflows.start("order", {"amount": 70})
+            assert order.waiting_for == {"Wait": "timer"}
+            assert order.finish().output == {"charged": 70}
+        """,
+    )
+
+    result = project.run_tests(
+        "-p", "pytest_django.plugin", "--ds=site_settings", "--workflows-coverage"
+    )
+
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "order: 100 % — 2 of 2 states, 1 of 1 transitions",
+            "refund: 0 % — 0 of 2 states, 0 of 1 transitions",
+            "*bad.asl.json: not read: *",
+        ]
+    )

@@ -40,6 +40,7 @@ class Coverage:
 
     def __init__(self) -> None:
         self._seen: dict[str, _Seen] = {}
+        self._remarks: list[str] = []
 
     def start(self) -> None:
         """Collect from all runs that begin from now on."""
@@ -60,6 +61,10 @@ class Coverage:
     def expect(self, key: str, name: str, workflow: StateMachine) -> None:
         """Report this definition even if it is never run; *key* is equal for equal ones."""
         self._seen.setdefault(key, _Seen(name, workflow))
+
+    def remark(self, text: str) -> None:
+        """Add a line to the report."""
+        self._remarks.append(text)
 
     def record(
         self,
@@ -115,12 +120,10 @@ class Coverage:
 
     def report(self) -> str:
         """How much was reached, and what was not, by definition."""
-        if not self._seen:
-            return "No workflow was run."
-        lines: list[str] = []
+        lines = [] if self._seen else ["No workflow was run."]
         for seen in sorted(self._seen.values(), key=lambda one: one.name):
             lines += _section(seen)
-        return "\n".join(lines)
+        return "\n".join([*lines, *self._remarks])
 
 
 #: Those that collect from every run.

@@ -18,14 +18,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from django_workflows import approvals, asl, files, resources
 from django_workflows import handlers as site_handlers
 from django_workflows.approvals import InvalidApproval
 from django_workflows.asl import itemreader, values
 from django_workflows.asl.context import execution_id
-from django_workflows.asl.definition import State, Task
+from django_workflows.asl.definition import Task
 from django_workflows.asl.execution import AwaitingRetry
 from django_workflows.asl.maprun import map_run, threshold_exceeded
 from django_workflows.asl.references import states_of
@@ -47,6 +47,7 @@ from django_workflows.testing.mocks import (
     Succeeds,
     length,
 )
+from django_workflows.testing.queries import Queries
 
 #: When a virtual clock begins, unless the test says otherwise.
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -57,10 +58,17 @@ Definition = Mapping[str, Any] | str | bytes | Path
 #: A task, in the tests' words: the state's name, its number, or its event.
 TaskRef = str | int | asl.TaskStarted
 
-EventT = TypeVar("EventT")
+_MACHINE = re.compile(r"arn:[^:]+:states:[^:]*:[^:]*:stateMachine:(?P<name>[^:]+)(?::[^:]+)?")
 
 #: After so many moments without an end, `Run.finish` takes a workflow for a loop.
 MAX_MOMENTS = 10_000
+
+_WAITING = {
+    resources.Kind.HANDLER: "task",
+    resources.Kind.CALLBACK: "callback",
+    resources.Kind.ACTIVITY: "callback",
+    resources.Kind.APPROVAL: "approval",
+}
 
 _START_EXECUTION = re.compile(
     r"arn:[a-z-]+:states:[^:]*:[^:]*:states:startExecution(?P<sync>\.sync(:2)?)?"
@@ -96,8 +104,8 @@ def run(
     Raises asl.InvalidDefinition; AssertionError where a task is reached that nothing
     answers; ValueError where a mock is for no state and no resource there is.
     """
-    source = _Source.read(definition, name)
-    others = {key: _Source.read(one, key) for key, one in (workflows or {}).items()}
+    source = source_of(definition, name)
+    others = {key: source_of(one, key) for key, one in (workflows or {}).items()}
     mocks = Mocks(tasks)
     _refuse_unknown(mocks, dict(items or {}), [source, *others.values()])
     world = _World(
@@ -117,30 +125,31 @@ def run(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Source:
+class Source:
     """A definition, parsed; ``key`` is equal for equal ones."""
 
     name: str
     key: str
     workflow: asl.StateMachine
 
-    @classmethod
-    def read(cls, definition: Definition, name: str | None) -> _Source:
-        if isinstance(definition, Path):
-            name = name or files.name_of(definition)
-            document = files.read(definition)
-            errors = [one for one in document.check() if one.severity == "ERROR"]
-            if errors:
-                raise asl.InvalidDefinition(errors)
-            definition = document.source
-        workflow = asl.parse(definition)
-        data = definition if isinstance(definition, Mapping) else values.loads(definition)
-        canonical = json.dumps(data, sort_keys=True)
-        return cls(
-            name=name or workflow.comment or f"starts at {workflow.start_at}",
-            key=hashlib.sha256(canonical.encode()).hexdigest(),
-            workflow=workflow,
-        )
+
+def source_of(definition: Definition, name: str | None = None) -> Source:
+    """*definition*, parsed. Raises asl.InvalidDefinition; OSError for a file."""
+    if isinstance(definition, Path):
+        name = name or files.name_of(definition)
+        document = files.read(definition)
+        errors = [one for one in document.check() if one.severity == "ERROR"]
+        if errors:
+            raise asl.InvalidDefinition(errors)
+        definition = document.source
+    workflow = asl.parse(definition)
+    data = definition if isinstance(definition, Mapping) else values.loads(definition)
+    canonical = json.dumps(data, sort_keys=True)
+    return Source(
+        name=name or workflow.comment or f"starts at {workflow.start_at}",
+        key=hashlib.sha256(canonical.encode()).hexdigest(),
+        workflow=workflow,
+    )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -151,7 +160,7 @@ class _World:
     mocks: Mocks
     calls_handlers: bool
     items: dict[str, Sequence[JSON] | str | Path]
-    workflows: dict[str, _Source]
+    workflows: dict[str, Source]
     limits: asl.Limits
     coverages: list[Coverage]
     check: bool
@@ -191,11 +200,11 @@ class _World:
         self.settle()
 
 
-class Run:
+class Run(Queries):
     """One execution in memory. `run` makes it."""
 
     def __init__(
-        self, world: _World, source: _Source, machine: asl.StateMachine, *, seed: str
+        self, world: _World, source: Source, machine: asl.StateMachine, *, seed: str
     ) -> None:
         self._world = world
         self._source = source
@@ -206,8 +215,7 @@ class Run:
         self._on_end: Callable[[Run], None] | None = None
         #: The machine that it executes: the definition's, or a Map's processor.
         self.workflow = machine
-        #: All its events.
-        self.log: list[asl.AnyEvent] = []
+        self._log: list[asl.AnyEvent] = []
         self.execution = asl.Execution()
         #: The executions of its distributed Maps' items, and those that its tasks
         #: started, in order.
@@ -224,20 +232,21 @@ class Run:
         return self._world.at
 
     @property
+    def log(self) -> list[asl.AnyEvent]:
+        return self._log
+
+    @property
     def status(self) -> asl.Status:
-        """RUNNING, SUCCEEDED, FAILED, TIMED_OUT or ABORTED."""
         return self.execution.status
 
     @property
     def output(self) -> JSON:
-        """What it ended with. Raises AssertionError where it has not succeeded."""
         if self.status is not asl.Status.SUCCEEDED:
             raise self._unexpected("it has no output: it has not succeeded")
         return self.execution.output
 
     @property
     def error(self) -> str | None:
-        """The Error Name that it failed with, if it did."""
         return self.execution.error
 
     @property
@@ -245,50 +254,12 @@ class Run:
         return self.execution.cause
 
     @property
-    def path(self) -> list[str]:
-        """The names of the states entered, in order; those of `children` are their own."""
-        return [event.state for event in self.events(asl.StateEntered)]
-
-    def events(self, kind: type[EventT]) -> list[EventT]:
-        """Its events of one kind, say ``asl.TaskFailed``."""
-        return [event for event in self.log if isinstance(event, kind)]
-
-    def attempts(self, state: str) -> int:
-        """How often the Task *state* was tried, in all its visits and iterations."""
-        return len(self._tasks_of(state))
-
-    def inputs(self, state: str) -> list[JSON]:
-        """What each attempt of the Task *state* was given; for other states, the input that
-        each visit began with."""
-        if isinstance(self._state(state), Task):
-            return [event.input for event in self._tasks_of(state)]
-        return [
-            event.input
-            for one in self._same_definition()
-            for event in one.events(asl.StateEntered)
-            if event.state == state
-        ]
-
-    def outputs(self, state: str) -> list[JSON]:
-        """What each visit of *state* ended with."""
-        self._state(state)
-        return [
-            event.output
-            for one in self._same_definition()
-            for event in one.events(asl.StateExited)
-            if event.state == state
-        ]
-
-    @property
     def waiting_for(self) -> dict[str, str]:
-        """What each waiting state waits for, by its name: "approval", "callback" (an answer
-        from outside), "task", "retry" or "timer"."""
         found: dict[str, str] = {}
         for one in self._family():
             for task in one.open_tasks:
                 if task.role == "work":
-                    kind = str(resources.kind(task.resource))
-                    found[task.state] = "task" if kind == resources.Kind.HANDLER else kind
+                    found[task.state] = _WAITING[resources.kind(task.resource)]
             for path in one.execution.waits.values():
                 branch = one.execution.branches[path]
                 retries = isinstance(branch.doing, AwaitingRetry)
@@ -430,7 +401,7 @@ class Run:
     def _take(self, answer: asl.Answer) -> None:
         before, world = self.execution, self._world
         self.execution = answer.execution
-        self.log += answer.events
+        self._log += answer.events
         if world.check:
             invariants.check(self.workflow, self.execution, self.log, answer.events)
         for coverage in world.coverages:
@@ -587,7 +558,7 @@ class Run:
 
     # -- executions that its tasks start
 
-    def _child(self, source: _Source, machine: asl.StateMachine) -> Run:
+    def _child(self, source: Source, machine: asl.StateMachine) -> Run:
         child = Run(self._world, source, machine, seed=f"{self._seed}/{len(self.children)}")
         self.children.append(child)
         return child
@@ -596,10 +567,9 @@ class Run:
         """Source: AWS, "Start workflow executions from a task state"."""
         parameters = event.input if isinstance(event.input, dict) else {}
         arn = str(parameters.get("StateMachineArn", ""))
-        name = next(
-            (key for key in (arn, arn.rpartition(":")[2]) if key in self._world.workflows), None
-        )
-        if name is None:
+        match = _MACHINE.fullmatch(arn)
+        name = arn if arn in self._world.workflows else match and match["name"]
+        if name not in self._world.workflows:
             raise self._no_mock(event, f"workflows=... has no {arn!r}")
         source = self._world.workflows[name]
         child = self._child(source, source.workflow)
@@ -611,28 +581,17 @@ class Run:
         child._start(parameters.get("Input") or {}, {})
         if sync is not None or resources.awaits_token(event.resource):
             return Pending()
-        started = values.format_timestamp(self.at, timespec="milliseconds")
-        return Succeeds(value={"ExecutionArn": execution_id(child.execution), "StartDate": started})
+        begun = {"ExecutionArn": execution_id(child.execution), "StartDate": _milliseconds(self.at)}
+        return Succeeds(value=begun)
 
     def _answer_nested(
         self, event: asl.TaskStarted, child: Run, arn: str, *, as_text: bool
     ) -> None:
-        def shown(value: JSON) -> JSON:
-            return values.compact(value) if as_text else value
-
-        description: dict[str, JSON] = {
-            "ExecutionArn": execution_id(child.execution),
-            "Input": shown(child.execution.input),
-            "Name": execution_id(child.execution),
-            "StateMachineArn": arn,
-            "Status": str(child.status),
-        }
         if child.status is asl.Status.SUCCEEDED:
-            description["Output"] = shown(child.execution.output)
-            self._respond(event, Succeeds(value=description))
+            self._respond(event, Succeeds(value=_description(child, arn, as_text=as_text)))
             return
-        description |= {"Error": child.error, "Cause": child.cause}
-        self._respond(event, Fails(error="States.TaskFailed", cause=values.compact(description)))
+        cause = values.compact(_description(child, arn, as_text=True))
+        self._respond(event, Fails(error="States.TaskFailed", cause=cause))
 
     # -- finding things, and saying what is wrong
 
@@ -647,26 +606,11 @@ class Run:
         for child in self.children:
             yield from child._family()
 
-    def _same_definition(self) -> Iterator[Run]:
-        return (one for one in self._family() if one._source.key == self._source.key)
+    def _definition(self) -> asl.StateMachine:
+        return self._source.workflow
 
-    def _state(self, name: str) -> State:
-        """Raises AssertionError where there is none of this name."""
-        states = {state.name: state for state in states_of(self._source.workflow)}
-        if name not in states:
-            close = difflib.get_close_matches(name, states, n=1)
-            hint = f" (did you mean {close[0]!r}?)" if close else ""
-            raise AssertionError(f"no state is named {name!r}{hint}")
-        return states[name]
-
-    def _tasks_of(self, state: str) -> list[asl.TaskStarted]:
-        self._state(state)
-        return [
-            event
-            for one in self._same_definition()
-            for event in one.events(asl.TaskStarted)
-            if event.state == state
-        ]
+    def _logs(self) -> Iterator[Sequence[asl.AnyEvent]]:
+        return (one.log for one in self._family() if one._source.key == self._source.key)
 
     def _open(self, task: TaskRef) -> tuple[Run, asl.TaskStarted]:
         """The open task meant, and whose it is. Raises AssertionError where it is not open."""
@@ -684,22 +628,6 @@ class Run:
                     return one, started
         shown = task.state if isinstance(task, asl.TaskStarted) else task
         raise self._unexpected(f"no task of {shown!r} is open")
-
-    def _story(self) -> str:
-        """Where it went, and what it waits for, for messages."""
-        path = self.path
-        shown = " → ".join(["…", *path[-20:]] if len(path) > 20 else path) or "nothing entered"
-        if not self.execution.is_running:
-            words = f"{self.status}"
-            if self.error is not None:
-                words += f" ({self.error}: {self.cause})"
-            return f"{shown}; {words}"
-        waits = ", ".join(f"{state!r} ({kind})" for state, kind in self.waiting_for.items())
-        moment = "" if self.wake_at is None else f"; next moment in {self.wake_at - self.at}"
-        return f"{shown}; RUNNING, waits for {waits or 'nothing'}{moment}"
-
-    def _unexpected(self, message: str) -> AssertionError:
-        return AssertionError(f"{message}\npath so far: {self._story()}")
 
     def _no_mock(self, event: asl.TaskStarted, why: str = "") -> AssertionError:
         return AssertionError(
@@ -828,7 +756,7 @@ class _MapRun:
             child._stop_if_running()
 
 
-def _refuse_unknown(mocks: Mocks, items: Mapping[str, Any], sources: Sequence[_Source]) -> None:
+def _refuse_unknown(mocks: Mocks, items: Mapping[str, Any], sources: Sequence[Source]) -> None:
     """Raises ValueError where a mock's key names no state, and no resource that is used."""
     states = {state.name: state for source in sources for state in states_of(source.workflow)}
     used = {state.resource for state in states.values() if isinstance(state, Task)}
@@ -846,6 +774,36 @@ def _refuse_unknown(mocks: Mocks, items: Mapping[str, Any], sources: Sequence[_S
 def _unknown(key: str, what: str, there: Sequence[str]) -> str:
     close = difflib.get_close_matches(key, there, n=1)
     return f"{what} is named {key!r}" + (f" (did you mean {close[0]!r}?)" if close else "")
+
+
+def _description(child: Run, arn: str, *, as_text: bool) -> dict[str, JSON]:
+    """The end of *child*, in the words of AWS's DescribeExecution."""
+
+    def payload(value: JSON) -> JSON:
+        return values.compact(value) if as_text else value
+
+    state = child.execution
+    said: dict[str, JSON] = {
+        "Cause": state.cause,
+        "Error": state.error,
+        "ExecutionArn": execution_id(state),
+        "Input": payload(state.input),
+        "InputDetails": {"Included": True},
+        "Name": execution_id(state),
+        "RedriveCount": state.redrive_count,
+        "StartDate": _milliseconds(state.started_at),
+        "StateMachineArn": arn,
+        "Status": str(state.status),
+        "StopDate": _milliseconds(state.ended_at),
+    }
+    said = {member: value for member, value in said.items() if value is not None}
+    if state.status is asl.Status.SUCCEEDED:
+        said |= {"Output": payload(state.output), "OutputDetails": {"Included": True}}
+    return said
+
+
+def _milliseconds(moment: datetime | None) -> int | None:
+    return None if moment is None else round(moment.timestamp() * 1000)
 
 
 def _shown(value: JSON) -> str:
