@@ -753,14 +753,14 @@ def test_any_stretch_of_a_log_will_do(definition, cut):
     graph.statuses(run.workflow, run.log[cut:])
 
 
-def test_a_long_log_costs_the_same_for_each_event():
-    run = Run(mapping(ToleratedFailurePercentage=100), list(range(300)))
+def test_many_iterations_are_counted_each():
+    run = Run(mapping(ToleratedFailurePercentage=100), list(range(50)))
     while run.tasks:
         run.fail(run.tasks[0].seq)
 
     found = status_of(run)
 
-    assert (found["Pack"].failed, found["Each"].done, found["Each"].total) == (300, 300, 300)
+    assert (found["Pack"].failed, found["Each"].done, found["Each"].total) == (50, 50, 50)
 
 
 # -- other shapes ----------------------------------------------------------------------

@@ -33,8 +33,10 @@ _TURN_STEP = 8.0
 _HEAD = 10.0
 _SWEEPS = 12
 _ROUNDS = 20
-#: So many items are ordered again from another start.
-_PATIENCE = 3000
+#: How many items may be placed again in search of something better.
+_PATIENCE = 900
+#: How much of its weight a lane has against a box where there is not room for both.
+_YIELDING = (1.0, 0.05, 0.3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -306,19 +308,47 @@ class _Scope:
     # -- places
 
     def _spread(self) -> None:
-        """Give every item its x: near to what it is linked with, and off its neighbours."""
+        """Give every item its x: near to what it is linked with, and off its neighbours.
+
+        No one way to share out what room there is suits all; of a few, after every
+        sweep, the best is taken.
+        """
         offsets = [self._offsets(layer) for layer in self.layers]
-        for layer, steps in zip(self.layers, offsets, strict=True):
-            for index, step in zip(layer, steps, strict=True):
-                self.items[index].x = step - steps[-1] / 2
-        for turn in range(_ROUNDS):
-            # At last both sides count, but that which the sweep comes from a little more.
-            least = 0.98 if turn >= _ROUNDS - 6 else 0.0
-            downward = turn % 2 == 1
-            above, below = (1.0, least) if downward else (least, 1.0)
-            ranks = range(len(self.layers))
-            for rank in ranks if downward else reversed(ranks):
-                self._settle(self.layers[rank], offsets[rank], above, below)
+        best = -1.0
+        places: list[float] = []
+        for yielding in _YIELDING[: max(1, _PATIENCE // len(self.items))]:
+            for layer, steps in zip(self.layers, offsets, strict=True):
+                for index, step in zip(layer, steps, strict=True):
+                    self.items[index].x = step - steps[-1] / 2
+            for turn in range(_ROUNDS):
+                # At last both sides count, that which the sweep comes from a little more.
+                is_last = turn >= _ROUNDS - 8
+                least = 0.98 if is_last else 0.0
+                downward = turn % 2 == 1
+                above, below = (1.0, least) if downward else (least, 1.0)
+                ranks = range(len(self.layers))
+                for rank in ranks if downward else reversed(ranks):
+                    self._settle(self.layers[rank], offsets[rank], above, below, yielding)
+                if is_last:
+                    cost = self._bends()
+                    if best < 0 or cost < best:
+                        best, places = cost, [item.x for item in self.items]
+        for item, x in zip(self.items, places, strict=True):
+            item.x = x
+
+    def _bends(self) -> float:
+        """How far the arcs are from being straight, and the drawing from being narrow."""
+        cost = 0.0
+        for item in self.items:
+            for other, pull, _ in item.below:
+                far = abs(item.x - self.items[other].x)
+                if far > 1:
+                    cost += pull * (far + 40)
+        widths = [
+            self.items[layer[-1]].x + self.items[layer[-1]].width / 2 - self.items[layer[0]].x
+            for layer in self.layers
+        ]
+        return cost + max(widths, default=0.0) * len(self.layers) * 0.5
 
     def _offsets(self, layer: Sequence[int]) -> list[float]:
         offsets: list[float] = []
@@ -335,7 +365,12 @@ class _Scope:
         return offsets
 
     def _settle(
-        self, layer: Sequence[int], offsets: Sequence[float], above: float, below: float
+        self,
+        layer: Sequence[int],
+        offsets: Sequence[float],
+        above: float,
+        below: float,
+        yielding: float,
     ) -> None:
         """The places nearest to the wishes that keep the distances: pool adjacent violators."""
         items = self.items
@@ -355,7 +390,7 @@ class _Scope:
                 wishes.append((items[box].x + side * room, 0.5))
             if not wishes:
                 wishes.append((item.x, 0.1))
-            weight = sum(pull for _, pull in wishes)
+            weight = sum(pull for _, pull in wishes) * (1.0 if item.is_box else yielding)
             pool = [(_median(wishes) - offset, weight)]
             place = pool[0][0]
             while pools and pools[-1][1] > place:
