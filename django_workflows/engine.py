@@ -327,7 +327,10 @@ def send(
     with transaction.atomic():
         row = _locked(execution_id, skip_locked=skip_locked)
         number = getattr(command, "task", None)
-        task = None if number is None else row.tasks.filter(seq=number).first()
+        task = None
+        # The engine's own answers are not judged by what the task is.
+        if number is not None and actor.kind is not actors.Kind.SYSTEM:
+            task = row.tasks.filter(seq=number).first()
         authorize(actor, _action(command), execution=row, task=task)
         children.refuse(row, command)
         return _obey(row, command, actor, at=at, claim=claim, tends_run=tends_run)
@@ -544,7 +547,7 @@ class _Step:
         self.mark_taken(events)
         claimed = next((task for task in tasks if task.worker), None)
         self._keep_snapshot(state)
-        self._update_row(state, events)
+        self._update_row(state, events, tasks)
         self.announce(state, events, tasks)
         return Sent(execution=row, state=state, events=events, tasks=tuple(tasks), claimed=claimed)
 
@@ -582,11 +585,14 @@ class _Step:
             return
         self.runs += children.close_runs(self.row, self.before, ended, events, at=self.at)
         self._leave_children(ended)
+        asked = any(
+            resources.kind(self._resource_before(task)) is resources.Kind.APPROVAL for task in ended
+        )
         if not state.tasks:
-            self.row.tasks.all().delete()
+            _delete_tasks(self.row.tasks.all(), asked=asked)
             return
         for some in _chunks(ended):
-            self.row.tasks.filter(seq__in=some).delete()
+            _delete_tasks(self.row.tasks.filter(seq__in=some), asked=asked)
 
     def _leave_children(self, ended: Sequence[int]) -> None:
         """Note of executions for which *ended* tasks waited that nobody does any more."""
@@ -655,7 +661,12 @@ class _Step:
                     status=models.Task.Status.RUNNING, worker=storable(event.worker or "", 200)
                 )
 
-    def _update_row(self, state: asl.Execution, events: Sequence[asl.AnyEvent]) -> None:
+    def _update_row(
+        self,
+        state: asl.Execution,
+        events: Sequence[asl.AnyEvent],
+        tasks: Sequence[models.Task],
+    ) -> None:
         row, read_at = self.row, self.before.seq
         began = {event.seq: event.at for event in events if isinstance(event, asl.SideEffect)}
 
@@ -665,7 +676,7 @@ class _Step:
         changed = {
             **projection.columns(
                 state,
-                oldest_task=_oldest_tasks(row) if state.tasks else {},
+                oldest_task=_oldest_tasks(row, state, tasks),
                 wait_began=wait_began,
             ),
             "updated_at": self.at,
@@ -765,7 +776,21 @@ def _candidate_names(names: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(storable(name, 255) for name in names))
 
 
-def _oldest_tasks(row: models.Execution) -> dict[str, datetime]:
+def _delete_tasks(rows: models.models.QuerySet[models.Task], *, asked: bool) -> None:
+    """Delete *rows*; ``asked`` says that approvals, which have candidates, may be among them."""
+    if asked:
+        rows.delete()
+    else:
+        # One statement: nothing else refers to a task.
+        rows._raw_delete(rows.db)
+
+
+def _oldest_tasks(
+    row: models.Execution, state: asl.Execution, began: Sequence[models.Task]
+) -> dict[str, datetime]:
+    """The moment of the oldest open task of each kind, where *began* are the newest."""
+    if len(began) == len(state.tasks):
+        return {task.kind: task.created_at for task in reversed(began)}
     found = row.tasks.order_by().values_list("kind").annotate(since=Min("created_at"))
     return dict(found)
 

@@ -138,7 +138,7 @@ def _lease() -> timedelta:
 
 def _work(held: Held, drive: _Drive) -> Held | None:
     """Do the task and answer it; the next one to do, already claimed, if there is one."""
-    with _renewing_lease(held.task):
+    with _leases.keep(held.task):
         command = _command(held, drive)
         if command is not None:
             return _answer(held.task, command, drive)
@@ -261,30 +261,56 @@ def _name(task: models.Task) -> str:
     return f"{task.execution_id}:{task.seq}"
 
 
-@contextmanager
-def _renewing_lease(task: models.Task) -> Iterator[None]:
-    """Keep the claim on *task* while the block runs, however long that takes."""
-    over = threading.Event()
-    thread = threading.Thread(
-        target=_renew, args=(task, over), name=f"lease of {_name(task)}", daemon=True
-    )
-    thread.start()
-    try:
-        yield
-    finally:
-        # Not joined: it may be waiting for a database that waits for us.
-        over.set()
+class _Leases:
+    """The claims that this process holds, and one thread that renews them all.
 
+    The thread ends when it finds nothing to renew; the next claim starts another.
+    """
 
-def _renew(task: models.Task, over: threading.Event) -> None:
-    held = models.Task.objects.filter(
-        pk=task.pk, status=models.Task.Status.RUNNING, worker=task.worker
-    )
-    while not over.wait(_lease().total_seconds() / 3):
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin anew: after a fork a process has its parent's memory, but not its threads."""
+        self._lock = threading.Lock()
+        self._held: dict[int, str] = {}
+        self._thread: threading.Thread | None = None
+
+    @contextmanager
+    def keep(self, task: models.Task) -> Iterator[None]:
+        """Keep the claim on *task* while the block runs, however long that takes."""
+        with self._lock:
+            self._held[task.pk] = task.worker
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._renew, name="leases of tasks", daemon=True
+                )
+                self._thread.start()
         try:
-            if not held.update(due_at=timezone.now() + _lease()):
-                return
-        except Exception:
-            logger.warning("task %s: its lease could not be renewed", _name(task), exc_info=True)
+            yield
         finally:
-            connection.close()
+            with self._lock:
+                self._held.pop(task.pk, None)
+
+    def _renew(self) -> None:
+        while True:
+            # At most a second, so that it ends soon once there is nothing to do.
+            time.sleep(min(_lease().total_seconds() / 3, 1.0))
+            with self._lock:
+                held = dict(self._held)
+                if not held:
+                    self._thread = None
+                    return
+            try:
+                for key, worker in held.items():
+                    models.Task.objects.filter(
+                        pk=key, status=models.Task.Status.RUNNING, worker=worker
+                    ).update(due_at=timezone.now() + _lease())
+            except Exception:
+                logger.warning("leases could not be renewed", exc_info=True)
+            finally:
+                connection.close()
+
+
+_leases = _Leases()
+os.register_at_fork(after_in_child=_leases.reset)
