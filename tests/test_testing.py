@@ -62,9 +62,9 @@ ORDER = {
 }
 
 
-def run(definition, input=None, **arguments):
+def run(definition, *input, **arguments):
     """All our runs are looked at after every step."""
-    return testing.run(definition, input, check=True, **arguments)
+    return testing.run(definition, *input, check=True, **arguments)
 
 
 # -- the whole story -----------------------------------------------------------------------
@@ -97,18 +97,21 @@ def test_an_order_from_card_to_parcel():
 
 
 def test_retries_a_fortnight_and_an_approval_take_no_time():
-    began = time.perf_counter()
-    order = testing.run(
-        ORDER,
-        tasks={
-            "Charge card": attempts(fails("Busy"), fails("Busy"), fails("Busy"), succeeds()),
-            "Ask a manager": decides("approve", after=timedelta(days=2)),
-            "Ship": succeeds("sent"),
-        },
-    ).finish()
+    def seconds():
+        began = time.perf_counter()
+        order = testing.run(
+            ORDER,
+            tasks={
+                "Charge card": attempts(fails("Busy"), fails("Busy"), fails("Busy"), succeeds()),
+                "Ask a manager": decides("approve", after=timedelta(days=2)),
+                "Ship": succeeds("sent"),
+            },
+        ).finish()
+        assert order.output == "sent"
+        return time.perf_counter() - began
 
-    assert order.output == "sent"
-    assert time.perf_counter() - began < 0.5
+    # Of several, for the machine may be busy.
+    assert min(seconds() for _ in range(5)) < 0.05
 
 
 def test_what_was_decided_is_as_in_production():
@@ -126,6 +129,16 @@ def test_what_was_decided_is_as_in_production():
     assert (order.status, order.error) == ("FAILED", "Cancelled")
     [decided] = [event for event in order.events(asl.TaskSucceeded) if event.origin is not None]
     assert decided.origin == asl.Origin(by="ada", reason="too much", channel="test")
+
+
+def test_the_input_is_an_object_if_nothing_is_said_and_may_be_null():
+    assert run(machine(A={"Type": "Succeed"})).output == {}
+    assert run(machine(A={"Type": "Succeed"}), None).output is None
+
+
+def test_a_moment_has_a_time_zone():
+    with pytest.raises(ValueError, match="without a time zone"):
+        run(ORDER, at=datetime(2026, 1, 1))  # noqa: DTZ001
 
 
 # -- mocks ---------------------------------------------------------------------------------
@@ -200,7 +213,7 @@ def test_a_failure_in_one_branch_ends_the_slow_answer_of_the_other():
 
 
 def test_a_mock_may_be_for_a_resource():
-    arn = "arn:aws:lambda:eu-west-1:123456789012:function:charge"
+    arn = "arn:aws:lambda:eu-west-1:123456789012:function:charge:live"
     sqs = "arn:aws:states:::sqs:sendMessage"
     definition = machine(Charge=task(arn), Tell=task(sqs), Work=task("work"))
 
@@ -564,6 +577,11 @@ def test_or_does_not_wait():
 
     assert parent.status == "SUCCEEDED"
     assert parent.children[0].status == "RUNNING"
+
+
+def test_a_workflow_that_is_not_given_is_not_started():
+    with pytest.raises(AssertionError, match=r"workflows=... has no 'arn:aws.*stateMachine:child'"):
+        run(starting(".sync"), handlers=True)
 
 
 # -- definitions in files, AWS's mocks, Django ---------------------------------------------

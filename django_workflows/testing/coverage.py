@@ -32,7 +32,6 @@ class _Seen:
     workflow: StateMachine
     states: set[str] = field(default_factory=set)
     transitions: set[Transition] = field(default_factory=set)
-    executions: int = 0
 
 
 class Coverage:
@@ -79,8 +78,6 @@ class Coverage:
         Map's processor in it, and was as *before* before them."""
         seen = self._seen.setdefault(key, _Seen(name, workflow))
         execution = before.copy()
-        if not before.seq:
-            seen.executions += 1
         for event in events:
             match event:
                 case StateEntered(path=path, state=state):

@@ -8,7 +8,8 @@ attempt, and functions.
         "Ask the bank": pending(),
     }
 
-A key is a state's name, or else a resource, which may end with ``*``. A list answers
+A key is a state's name, or else a resource, which may end with ``*``, or the name of
+the Lambda function that the resource is. A list answers
 one call after the other; `attempts` begins anew whenever the state is entered, so
 each iteration of a Map gets its own.
 """
@@ -16,6 +17,7 @@ each iteration of a Map gets its own.
 from __future__ import annotations
 
 import inspect
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +27,9 @@ from typing import Any
 from django_workflows import handlers, resources
 from django_workflows.asl.values import JSON
 from django_workflows.handlers import TaskContext
+
+#: The name of the Lambda function that a resource is.
+_FUNCTION = re.compile(r":function:([A-Za-z0-9_-]+)")
 
 #: A length of virtual time: seconds, or a timedelta.
 Length = float | timedelta
@@ -147,7 +152,14 @@ class Mocks:
 
     def key_of(self, state: str, resource: str) -> str | None:
         """Which mock answers a task of this state and resource."""
-        for key in (state, resource, resources.base(resource), resource.rpartition(":")[2]):
+        function = _FUNCTION.search(resource)
+        names = [
+            state,
+            resource,
+            resources.base(resource),
+            *(function.groups() if function else ()),
+        ]
+        for key in names:
             if key in self._mocks:
                 return key
         prefixes = [key for key in self._mocks if key.endswith("*")]

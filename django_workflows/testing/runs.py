@@ -27,6 +27,7 @@ from django_workflows.asl import itemreader, values
 from django_workflows.asl.context import execution_id
 from django_workflows.asl.definition import Task
 from django_workflows.asl.execution import AwaitingRetry
+from django_workflows.asl.face import NO_INPUT
 from django_workflows.asl.maprun import map_run, threshold_exceeded
 from django_workflows.asl.references import states_of
 from django_workflows.asl.values import JSON
@@ -77,7 +78,7 @@ _START_EXECUTION = re.compile(
 
 def run(
     definition: Definition,
-    input: JSON = None,
+    input: JSON = NO_INPUT,
     *,
     ctx: Mapping[str, JSON] | None = None,
     at: datetime | None = None,
@@ -102,8 +103,11 @@ def run(
     whether what the interpreter promises holds.
 
     Raises asl.InvalidDefinition; AssertionError where a task is reached that nothing
-    answers; ValueError where a mock is for no state and no resource there is.
+    answers; ValueError where a mock is for no state and no resource there is, or
+    ``at`` has no time zone.
     """
+    if at is not None and at.tzinfo is None:
+        raise ValueError("at: expected an aware datetime, found one without a time zone")
     source = source_of(definition, name)
     others = {key: source_of(one, key) for key, one in (workflows or {}).items()}
     mocks = Mocks(tasks)
@@ -119,7 +123,7 @@ def run(
         check=check,
     )
     begun = Run(world, source, source.workflow, seed=seed)
-    begun._start({} if input is None else input, ctx or {})
+    begun._start(input, ctx or {})
     world.settle()
     return begun
 
@@ -474,7 +478,7 @@ class Run(Queries):
                 return Fails(error=invalid.name, cause=invalid.cause)
             return Pending()
         nested = _START_EXECUTION.fullmatch(resources.base(resource))
-        if nested is not None and self._world.workflows:
+        if nested is not None:
             return self._start_nested(event, nested["sync"])
         if self._world.calls_handlers and resources.calls_handler(resource):
             try:

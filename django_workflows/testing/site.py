@@ -37,6 +37,7 @@ from django_workflows import (
     tasks,
 )
 from django_workflows.asl.execution import AwaitingRetry
+from django_workflows.asl.face import NO_INPUT
 from django_workflows.asl.values import JSON
 from django_workflows.handlers import PENDING, TaskContext, TaskError
 from django_workflows.testing import coverage as coverages
@@ -122,7 +123,7 @@ class Workflows:
     def start(
         self,
         workflow: str | models.Workflow,
-        input: JSON = None,
+        input: JSON = NO_INPUT,
         *,
         user: Any = None,
         name: str | None = None,
@@ -136,9 +137,7 @@ class Workflows:
         row = self._workflow(workflow) if isinstance(workflow, str) else workflow
         actor = SYSTEM if user is None else actors.user(user, channel="test")
         execution = self._do(
-            lambda: engine.start(
-                row, {} if input is None else input, actor=actor, name=name, context=context
-            )
+            lambda: engine.start(row, input, actor=actor, name=name, context=context)
         )
         return SiteRun(self, execution.pk)
 
@@ -189,6 +188,9 @@ class Workflows:
     def _go_to(self, moment: datetime) -> None:
         self.at = max(self.at, moment)
         self.drain()
+        again = self._next_moment()
+        if again is not None and again <= moment:
+            raise AssertionError(f"what was due at {moment} could not be done; see the log")
 
     def _next_moment(self) -> datetime | None:
         waiting = models.Execution.objects.filter(wake_at__isnull=False).order_by("wake_at")
