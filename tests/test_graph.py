@@ -309,13 +309,13 @@ def test_long_ways_to_one_state_share_a_lane():
     layout = check(definition)
 
     catches = [edge for edge in layout.edges() if edge.kind is EdgeKind.CATCH]
-    assert sum(edge.own < len(edge.points) for edge in catches) >= 2
-    whole = [edge for edge in catches if edge.own == len(edge.points)]
-    for edge in catches:
-        if edge.own < len(edge.points):
-            joint = edge.points[edge.own - 1]
-            assert any(joint in other.points[: other.own] for other in catches if other != edge)
-    assert whole
+    joining = [edge for edge in catches if edge.joins]
+    assert len(joining) >= 2
+    for edge in joining:
+        assert any(edge.points[-1] in other.points for other in catches if other != edge)
+    ends = {(node.x, node.y) for node in layout.nodes() if node.name == "Sorry"}
+    [(_, top)] = ends
+    assert all(edge.points[-1][1] == top for edge in catches if not edge.joins)
 
 
 # -- labels ----------------------------------------------------------------------------
@@ -699,6 +699,18 @@ def test_what_is_given_up_with_a_failed_map_is_aborted_and_goes_on_when_redriven
     found = status_of(run)
     assert (found["Each"].status, found["Each"].done) == (Status.RUNNING, 1)
     assert (found["Pack"].status, found["Pack"].running, found["Pack"].failed) == ("running", 2, 0)
+
+
+def test_what_is_given_up_inside_of_what_is_given_up_is_aborted_too():
+    each = {"Name": "Each", "Type": "Map", "ItemProcessor": machine(task("Pack"))}
+    both = {"Name": "Both", "Type": "Parallel", "Branches": [machine(each), machine(task("Pay"))]}
+    both["Catch"] = [{"ErrorEquals": ["States.ALL"], "Next": "Undo"}]
+    run = Run(machine(both, task("Undo")), [1, 2, 3])
+    run.fail("Pay")
+
+    found = status_of(run)
+    assert (found["Pack"].aborted, found["Each"].status) == (3, Status.ABORTED)
+    assert (found["Pay"].status, found["Both"].status) == (Status.FAILED, Status.CAUGHT)
 
 
 def test_a_map_that_is_tried_again_forgets_its_failure():

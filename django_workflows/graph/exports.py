@@ -288,7 +288,7 @@ def _edge(edge: Edge) -> dict[str, Any]:
         "target": edge.target,
         "is_back": edge.is_back,
         "points": [list(point) for point in edge.points],
-        "own": edge.own,
+        "joins": edge.joins,
         "label": label
         and {
             "text": label.full,

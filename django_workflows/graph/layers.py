@@ -34,7 +34,7 @@ _HEAD = 10.0
 _SWEEPS = 12
 _ROUNDS = 20
 #: How many items may be placed again in search of something better.
-_PATIENCE = 900
+_PATIENCE = 600
 #: How much of its weight a lane has against a box where there is not room for both.
 _YIELDING = (1.0, 0.05, 0.3)
 
@@ -53,9 +53,8 @@ class Arc:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     points: tuple[Point, ...]
-    #: How many of the points are its own; from the last of these on, another arc
-    #: to the same target is drawn there already.
-    own: int
+    #: Its last point lies on another arc to the same target, which goes on from there.
+    joins: bool
     #: The label's middle.
     label: Point | None
     is_back: bool
@@ -415,6 +414,8 @@ class _Scope:
             else self._descending(number, leaving, arriving, tops, bottoms)
             for number in range(len(self.arcs))
         ]
+        own = self._own()
+        points = [way[: own[number] or None] for number, way in enumerate(points)]
         boxes = [item for item in self.items if item.is_box]
         corners = [(box.x - box.width / 2, tops[box.rank]) for box in boxes]
         labels = [
@@ -434,13 +435,12 @@ class _Scope:
         def moved(point: Point) -> Point:
             return round(point[0] - left, 1), round(point[1] - top, 1)
 
-        own = self._own()
         return Drawing(
             places=tuple(moved(corner) for corner in corners),
             routes=tuple(
                 Route(
                     points=tuple(moved(point) for point in points[number]),
-                    own=own[number] or len(points[number]),
+                    joins=own[number] > 0,
                     label=None if middle is None else moved(middle),
                     is_back=number in self.back,
                 )
@@ -568,7 +568,7 @@ class _Scope:
         return points
 
     def _own(self) -> list[int]:
-        """How many points of each arc no earlier arc has drawn; 0 for all."""
+        """How many points of each arc there are until it joins an earlier one; 0 for all."""
         own = [0] * len(self.arcs)
         covered: set[int] = set()
         down = [number for number in range(len(self.arcs)) if number not in self.back]

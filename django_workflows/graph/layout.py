@@ -81,8 +81,8 @@ class Edge:
     target: str | None
     #: Upright through layers, bent between them.
     points: tuple[Point, ...]
-    #: So many points are its own; the rest of its way is drawn with an edge it joins.
-    own: int
+    #: Its last point lies on another edge to the same target, which goes on from there.
+    joins: bool = False
     label: Label | None = None
     #: It closes a loop.
     is_back: bool = False
@@ -260,7 +260,7 @@ def _scope(machine: StateMachine, *, in_map: bool, is_root: bool) -> Scope:
             source=source,
             target=target,
             points=route.points,
-            own=route.own,
+            joins=route.joins,
             label=_placed(label, route.label),
             is_back=route.is_back,
         )

@@ -156,7 +156,6 @@ class Progress:
             case events.RetryScheduled():
                 self._set(path, event.state, Status.WAITING)
                 self._retries[event.state] += 1
-                self._abort_below(path, event.state)
             case events.WaitFinished():
                 if path in self._current:
                     self._set(path, self._current[path][0], Status.RUNNING)
@@ -229,19 +228,11 @@ class Progress:
         self._count(state, before, status)
         if status in (Status.FAILED, Status.ABORTED):
             self._standing[path] = state, status
-        self._abort_below(path, state)
 
     def _branch_ended(self, path: Path) -> None:
         fork = self._forks.get(path[:-1])
         if fork is not None:
             fork.done += 1
-
-    def _abort_below(self, path: Path, state: str) -> None:
-        """Whatever is still open in the branches of *state* is given up."""
-        fork = self._forks.get((*path, state))
-        if fork is not None:
-            for branch in fork.branches:
-                self._end(branch, Status.ABORTED)
 
     def _forget_below(self, path: Path, state: str) -> None:
         """What went wrong in the branches of *state* is to be done anew."""

@@ -140,8 +140,8 @@ class _Writer:
         dashes = ' stroke-dasharray="5 4"' if edge.kind is EdgeKind.CATCH else ""
         self.add(f'<g class="{classes}" aria-hidden="true"{dashes}>')
         self.add(f"<title>{text.escaped(self._way(edge))}</title>")
-        self.add(f'<path d="{_path(edge.points[: edge.own], edge.label)}"/>')
-        if edge.own == len(edge.points):
+        self.add(f'<path d="{_path(edge.points, edge.label)}"/>')
+        if not edge.joins:
             x, y = edge.points[-1]
             self.add(
                 f'<path class="wf-graph-head" fill="#6b7785" stroke="none"'
