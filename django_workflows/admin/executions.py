@@ -36,6 +36,25 @@ from django_workflows.admin.steering import STEERINGS, Steering
 from django_workflows.permissions import Action
 
 
+class MapItemsFilter(admin.SimpleListFilter):
+    """A distributed Map's items are listed when asked for: there may be thousands."""
+
+    title = gettext_lazy("items of Maps")
+    parameter_name = "items"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("only", gettext_lazy("Only these"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(map_run__isnull=self.value() != "only")
+
+    def choices(self, changelist: Any) -> Any:
+        """The first choice is to leave them out, not to show all."""
+        first, *others = super().choices(changelist)
+        yield {**first, "display": gettext_lazy("Without")}
+        yield from others
+
+
 class ExecutionAdmin(WorkflowsModelAdmin):
     list_display = (
         "status_mark",
@@ -47,7 +66,12 @@ class ExecutionAdmin(WorkflowsModelAdmin):
         "duration",
     )
     list_display_links = ("name",)
-    list_filter = ("status", ("workflow", admin.RelatedFieldListFilter), "waiting_for")
+    list_filter = (
+        "status",
+        ("workflow", admin.RelatedFieldListFilter),
+        "waiting_for",
+        MapItemsFilter,
+    )
     search_fields = ("name",)
     search_help_text = gettext_lazy("Part of a name, or a whole id")
     ordering = ("-started_at", "id")

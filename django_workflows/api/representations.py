@@ -177,6 +177,8 @@ def _visible(event: asl.TaskStarted, reader: Reader) -> asl.TaskStarted:
 
 def redrive(row: models.Execution) -> dict[str, JSON]:
     """What a redrive would run again."""
+    if not row.seq:  # a Map's item that was ended before it had begun
+        return {"is_redrivable": False, "states": [], "state_count": 0}
     state = engine.load(row.pk)
     unfinished = list(state.unfinished())
     return {

@@ -218,6 +218,8 @@ class ExecutionsQuery(PageQuery):
     workflow = serializers.CharField(required=False)
     #: The id of the execution that started them.
     parent = serializers.UUIDField(required=False)  # type: ignore[assignment]
+    #: The id of the Map run whose items they are; without it, no run's items are listed.
+    map_run = serializers.UUIDField(required=False)
     status = serializers.ChoiceField(required=False, choices=models.Status.choices)
     waiting_for = serializers.ChoiceField(required=False, choices=models.WaitingFor.choices)
 

@@ -75,6 +75,8 @@ class Executions(View):
             rows = rows.filter(workflow__name=query["workflow"])
         if "parent" in query:
             rows = rows.filter(parent=query["parent"])
+        # A distributed Map's thousands of items would drown everything else.
+        rows = rows.filter(map_run=query.get("map_run"))
         for column in ("status", "waiting_for"):
             if column in query:
                 rows = rows.filter(**{column: query[column]})

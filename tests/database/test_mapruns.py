@@ -10,6 +10,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 from django_q.models import OrmQ
+from rest_framework.test import APIClient
 
 from django_workflows import asl, clock, dispatch, engine, mapruns, models, signals, tasks
 from tests.testapp import workflow_tasks
@@ -741,3 +742,33 @@ def cost(items: int) -> int:
 
     assert models.Execution.objects.get(pk=execution.pk).output == list(range(items))
     return queries.total() - queries["SAVEPOINT"] - queries["RELEASE"]
+
+
+# -- in lists ----------------------------------------------------------------------------
+
+
+def test_the_items_of_a_run_are_listed_when_asked_for(admin_client):
+    execution = waiting_run()
+    total = only_run().children.count()
+    page = "/admin/django_workflows/execution/"
+
+    plain = admin_client.get(page).context["cl"].queryset
+    items = admin_client.get(page, {"items": "only"}).context["cl"].queryset
+    assert list(plain) == [execution]
+    assert items.count() == total
+    for child in only_run().children.all():
+        assert admin_client.get(f"{page}{child.pk}/change/").status_code == 200
+
+
+def test_the_api_lists_the_items_of_the_run_that_is_named(admin_user):
+    execution = waiting_run()
+    client = APIClient()
+    client.force_authenticate(admin_user)
+
+    plain = client.get("/api/executions/").json()["results"]
+    items = client.get("/api/executions/", {"map_run": str(only_run().pk)}).json()["results"]
+    assert [row["id"] for row in plain] == [str(execution.pk)]
+    assert len(items) == only_run().children.count()
+    for row in items:
+        for address in ("", "events/", "history/", "redrive/"):
+            assert client.get(f"/api/executions/{row['id']}/{address}").status_code == 200, address
