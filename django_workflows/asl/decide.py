@@ -228,7 +228,7 @@ def _resource(state: State) -> str:
 
 
 def _fail(draft: Draft, path: Path, task: int, error: str | None, cause: str | None) -> None:
-    if error == "States.Runtime":
+    if error in _LOCATED:
         state, branch = _state_of(draft, path), draft.execution.branches[path]
         cause = _located(StateError(error, cause), state, branch).cause
     draft.emit(events.TaskFailed, path, task=task, **_words(error, cause))

@@ -16,6 +16,7 @@ and what an inspection shows of which type of state: recorded on AWS.
 
 from __future__ import annotations
 
+import io
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -596,7 +597,7 @@ class _Trial:
         if data is None:
             return None
         config = reader["ReaderConfig"]
-        found = itemreader.items(data.splitlines(keepends=True), config, reader["MaxItems"])
+        found = itemreader.items(io.StringIO(data, newline=""), config, reader["MaxItems"])
         if "ItemsPointer" in config:
             self._note("afterItemsPointer", found)
         return found

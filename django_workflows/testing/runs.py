@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import heapq
+import io
 import itertools
 import json
 import re
@@ -684,7 +685,7 @@ class _MapRun:
             given = given.read_text(encoding="utf-8")
         if isinstance(given, str):
             config = reader.get("ReaderConfig") or {}
-            return itemreader.items(given.splitlines(keepends=True), config, most)
+            return itemreader.items(io.StringIO(given, newline=""), config, most)
         return list(given[:most] if most else given)
 
     def go_on(self) -> None:

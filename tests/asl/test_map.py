@@ -302,3 +302,13 @@ def test_ten_thousand_items_take_time_in_proportion():
     answer = asl.start(workflow, {}, [0] * 10_000)
     assert isinstance(answer, asl.Succeed)
     assert answer.execution.seq > 40_000
+
+
+def test_an_error_of_a_runs_selector_names_its_state_like_any_other():
+    run = Run(machine(distributed()), [1])
+    run.fail(error="States.QueryEvaluationError", cause="The JSONata expression is wrong.")
+    assert run.error == (
+        "States.QueryEvaluationError",
+        "An error occurred while executing the state 'Each' (entered at the event id #2)."
+        " The JSONata expression is wrong.",
+    )

@@ -856,3 +856,28 @@ def test_without_botocore_a_note_says_what_was_not_checked(monkeypatch):
         " botocore is not installed.",
     )
     assert service("sns:publish", {"MessageId": 1}, "NONE").notes == ()
+
+
+def test_a_line_separator_inside_of_a_text_ends_no_line_of_the_readers_data():
+    state = {
+        "Type": "Map",
+        "ItemReader": {
+            "Resource": "arn:aws:states:::s3:getObject",
+            "Parameters": {"Bucket": "b", "Key": "k"},
+            "ReaderConfig": {"InputType": "JSONL"},
+        },
+        "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+            "StartAt": "P",
+            "States": {"P": {"Type": "Pass", "End": True}},
+        },
+        "End": True,
+    }
+    tried = asl.test_state(
+        state,
+        {},
+        mock=asl.Mock(result=[1, 2]),
+        configuration=asl.StateConfiguration(map_item_reader_data='"a\u2028b"\n"c"\n'),
+    )
+    assert tried.status == "SUCCEEDED"
+    assert tried.output == [1, 2]
