@@ -57,7 +57,7 @@ def test_a_manager_decides_an_approval(browse):
     page = browse("grace", groups=("managers",))
 
     page.get_by_role("link", name=re.compile("^workflows$", re.IGNORECASE)).first.click()
-    page.get_by_role("link", name="My approvals").click()
+    page.get_by_role("link", name="My approvals").first.click()
     page.get_by_role("link", name="Order 7").click()
     expect(page.get_by_role("heading", name="Order 7")).to_be_visible()
     expect(page.get_by_text("Above the limit.")).to_be_visible()
