@@ -22,6 +22,8 @@ from django_workflows.permissions import Action
 
 #: How many versions a workflow's page lists; all of them have a page of their own.
 RECENT_VERSIONS = 10
+#: How many warnings are shown about a definition that was published.
+MAX_WARNINGS = 10
 
 
 class WorkflowAdmin(WorkflowsModelAdmin):
@@ -124,6 +126,16 @@ class WorkflowAdmin(WorkflowsModelAdmin):
                 _("Version %(version)s of %(workflow)s was published.")
                 % {"version": version.version, "workflow": obj},
             )
+            self._warn(request, version.source)
+
+    def _warn(self, request: HttpRequest, source: str) -> None:
+        """Say what is allowed in a definition that was published, and looks like a slip."""
+        warnings = [problem for problem in asl.check(source) if problem.severity == "WARNING"]
+        for problem in warnings[:MAX_WARNINGS]:
+            self.message_user(request, str(problem), messages.WARNING)
+        if (left := len(warnings) - MAX_WARNINGS) > 0:
+            more = _("There are %(count)s more warnings.") % {"count": left}
+            self.message_user(request, more, messages.WARNING)
 
     def construct_change_message(
         self, request: HttpRequest, form: Any, formsets: Any, add: bool = False

@@ -164,6 +164,20 @@ def test_a_definition_of_two_mebibytes_is_refused(client, root):
     assert not models.Workflow.objects.exists()
 
 
+def test_what_looks_like_a_slip_is_published_with_a_warning(client, root):
+    slips = {f"S{n}": {"Type": "Pass", "Next": f"S{n + 1}"} for n in range(12)}
+    slips = {name: {**state, "Parameters": {"v.$": "$nobody"}} for name, state in slips.items()}
+    document = {"StartAt": "S0", "States": {**slips, "S12": {"Type": "Succeed"}}}
+
+    response = save(client, definition=json.dumps(document))
+
+    assert models.Workflow.objects.get().current.version == 1
+    warnings = [text for text in said(response) if "nobody" in text]
+    assert len(warnings) == 10
+    assert "/States/S0 (line 1, column" in warnings[0]
+    assert "There are 2 more warnings." in said(response)
+
+
 def test_a_text_that_began_as_an_older_version_is_refused(client, root):
     workflow = published(PASS)
     stale = {"based_on": 1, "definition": json.dumps(machine(B={"Type": "Succeed"}))}
