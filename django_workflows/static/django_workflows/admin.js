@@ -13,8 +13,13 @@
     editor.className = "wf-editor";
     gutter.className = "wf-gutter";
     gutter.setAttribute("aria-hidden", "true");
+    const focused = document.activeElement === area;
     area.parentNode.insertBefore(editor, area);
     editor.append(gutter, area);
+    if (focused) {
+      // Moving it took the focus away from whoever had begun to write.
+      area.focus();
+    }
     area.setAttribute("wrap", "off");
     let shown = 0;
 
