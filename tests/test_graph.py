@@ -748,8 +748,11 @@ def test_counts_agree_with_the_execution_however_it_went(definition, world):
             assert sum(kinds) == status.entered and min(kinds) >= 0
         entered = [event for event in run.log if isinstance(event, asl.StateEntered)]
         assert sum(status.entered for status in found.values()) == len(entered)
+        here = {name for name, status in found.items() if status.is_current}
+        standing = graph.statuses(run.workflow, run.execution)
+        assert here == {name for name, status in standing.items() if status.is_current}
         if not run.execution.is_running:
-            assert not any(status.is_current for status in found.values())
+            assert not here
 
 
 @given(definition=machines(), cut=st.integers(0, 40))

@@ -155,6 +155,8 @@ class Progress:
                 self._set(path, event.state, Status.WAITING)
             case events.RetryScheduled():
                 self._set(path, event.state, Status.WAITING)
+                # A redrive then begins the state anew, and no branch of the last attempt.
+                self._forget_below(path, event.state)
                 self._retries[event.state] += 1
             case events.WaitFinished():
                 if path in self._current:
